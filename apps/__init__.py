@@ -1,0 +1,1 @@
+"""What people and client software see. No logic that a test would want."""

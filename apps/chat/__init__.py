@@ -1,0 +1,1 @@
+"""The Gradio screens, a file per screen."""

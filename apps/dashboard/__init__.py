@@ -1,0 +1,1 @@
+"""The Streamlit pages, a file per page."""

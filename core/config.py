@@ -1,0 +1,134 @@
+"""All settings, in one table: `PROMETHIOS_*` variables over a TOML file over the defaults here.
+
+Unknown keys are errors wherever they stand. No setting turns governance off: there is none to turn it off with.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from core.errors import SettingsError
+
+PREFIX = "PROMETHIOS_"
+CONFIG_VARIABLE = PREFIX + "CONFIG"
+
+
+class Settings(BaseSettings):
+    """What the workbench runs with. Every field is documented in `docs/settings.md`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    home: Path = Field(default=Path(".promethios"), description="The one data folder: database, indexes, keys, logs.")
+    host: str = Field(default="127.0.0.1", description="Address that both servers listen on.")
+    port: int = Field(default=7860, ge=1, le=65535, description="Port of the chat app and the REST API.")
+    dashboard_port: int = Field(default=8501, ge=1, le=65535, description="Port of the dashboard.")
+    workers: int = Field(
+        default=1, ge=1, le=64, description="Server processes; more than 1 needs PostgreSQL and a Chroma server."
+    )
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="What is logged.")
+
+    database_url: SecretStr | None = Field(
+        default=None, description="SQLAlchemy URL of a PostgreSQL database; SQLite in the data folder when unset."
+    )
+    chroma_url: str | None = Field(
+        default=None, description="URL of a Chroma server; embedded in the data folder when unset."
+    )
+
+    profile: str = Field(
+        default="starter", min_length=1, description="Model profile: starter, lambda-7b, or one in the profiles folder."
+    )
+    device: str = Field(default="auto", description="Where the model runs: auto, cpu, cuda, cuda:0.")
+    engine_slots: int = Field(default=1, ge=1, le=256, description="Answers that are generated at the same time.")
+    queue_timeout_s: float = Field(default=60.0, gt=0, description="How long a turn waits for a free engine slot.")
+    max_answer_tokens: int = Field(default=512, ge=16, le=8192, description="Upper limit of any answer's length.")
+    offline: bool = Field(default=True, description="Never ask a model hub; a missing model is an error.")
+
+    retrieval_top_k: int = Field(default=4, ge=1, le=9, description="Evidence passages per turn.")
+    answerable_threshold: float = Field(
+        default=0.35, ge=0, le=1, description="Score below which nothing found answers the question."
+    )
+
+    rail_deadline_s: float = Field(default=2.0, gt=0, le=60, description="A rail later than this blocks the turn.")
+    permit_ttl_s: float = Field(default=120.0, gt=0, le=3600, description="Life of a Permit to generate.")
+
+    session_ttl_s: int = Field(default=43_200, ge=60, description="Life of a sign-in.")
+    login_attempts: int = Field(default=5, ge=1, description="Failed sign-ins before a name or address has to wait.")
+    login_window_s: int = Field(default=300, ge=1, description="How long failed sign-ins count.")
+    secure_cookies: bool = Field(default=False, description="Send cookies over HTTPS only; set it behind TLS.")
+    master_key: SecretStr | None = Field(
+        default=None, description="Base64 of 32 bytes that wrap the content keys; a file in the data folder when unset."
+    )
+    oidc_issuer: str | None = Field(default=None, description="OpenID Connect issuer; unset means passwords only.")
+    oidc_client_id: str | None = Field(default=None, description="Client id at the issuer.")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="Client secret at the issuer.")
+    oidc_default_role: str = Field(default="member", description="Role of a person who first signs in through OIDC.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then the TOML file that `PROMETHIOS_CONFIG` names."""
+        path = Path(os.environ.get(CONFIG_VARIABLE, "promethios.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
+
+    @property
+    def data_folder(self) -> Path:
+        """Return the data folder as an absolute path."""
+        return self.home.expanduser().resolve()
+
+    def sqlalchemy_url(self) -> str:
+        """Return the database's URL, PostgreSQL or the SQLite file in the data folder."""
+        if self.database_url is None:
+            return f"sqlite:///{self.data_folder / 'promethios.db'}"
+        return self.database_url.get_secret_value()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read settings from arguments, environment and file.
+
+    Raises:
+        SettingsError: A key is unknown, a value is malformed, the file is missing or broken, or settings contradict.
+    """
+    _refuse_unknown_variables(os.environ)
+    path = os.environ.get(CONFIG_VARIABLE)
+    if path is not None and not Path(path).is_file():
+        raise SettingsError(f"{CONFIG_VARIABLE} names {path}, which is not a file. Create it or unset the variable.")
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as exc:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors(include_input=False))
+        raise SettingsError(f"Settings are not valid: {problems}. docs/settings.md lists every key.") from exc
+    except ValueError as exc:
+        raise SettingsError(f"The settings file can't be read: {exc}") from exc
+    _refuse_contradictions(settings)
+    return settings
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
+    unknown = sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
+    if unknown:
+        raise SettingsError(f"Unknown setting {', '.join(unknown)}. docs/settings.md lists every key.")
+
+
+def _refuse_contradictions(settings: Settings) -> None:
+    if settings.workers > 1 and (settings.database_url is None or settings.chroma_url is None):
+        raise SettingsError(
+            "workers > 1 needs database_url (PostgreSQL) and chroma_url: embedded stores belong to one process."
+        )
+    if settings.oidc_issuer and not (settings.oidc_client_id and settings.oidc_client_secret):
+        raise SettingsError("oidc_issuer is set, so oidc_client_id and oidc_client_secret are needed too.")

@@ -1,0 +1,1 @@
+"""The catalog of datasets and what fills it."""

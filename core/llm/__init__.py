@@ -1,0 +1,1 @@
+"""Engines, model profiles, permits, quoting, adapters."""

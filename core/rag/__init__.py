@@ -1,0 +1,1 @@
+"""Chunking, embedding, indexes, retrieval, reading, the prompt."""

@@ -1,0 +1,1 @@
+"""Decides, checks, records and scores; owns the one door to the model."""

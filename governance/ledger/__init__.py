@@ -1,0 +1,1 @@
+"""The tamper-evident ledger, its proofs, and the encrypted content beside it."""

@@ -1,0 +1,1 @@
+"""Checks of text: a file per rail, text in, findings out."""
