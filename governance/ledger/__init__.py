@@ -1,1 +1,30 @@
 """The tamper-evident ledger, its proofs, and the encrypted content beside it."""
+
+from governance.ledger.entries import Draft, Entry, Sealed, build_draft
+from governance.ledger.export import export_ledger, verify_export
+from governance.ledger.keys import load_master_key, load_signer
+from governance.ledger.ledger import Ledger
+from governance.ledger.notes import Signer, create_signer
+from governance.ledger.receipts import VerifiedReceipt, verify_receipt
+from governance.ledger.vault import ContentVault
+from governance.ledger.verify import LedgerHealth, check_ledger, verify_ledger
+
+__all__ = [
+    "ContentVault",
+    "Draft",
+    "Entry",
+    "Ledger",
+    "LedgerHealth",
+    "Sealed",
+    "Signer",
+    "VerifiedReceipt",
+    "build_draft",
+    "check_ledger",
+    "create_signer",
+    "export_ledger",
+    "load_master_key",
+    "load_signer",
+    "verify_export",
+    "verify_ledger",
+    "verify_receipt",
+]

@@ -1,1 +1,18 @@
-"""Checks of text: a file per rail, text in, findings out."""
+"""Rails: checks of text that report findings, and what runs and masks them."""
+
+from governance.rails.masks import Masker, Span, merge_spans
+from governance.rails.pattern_rail import WINDOW
+from governance.rails.rail_set import NamingRail, RailSet, StreamRail, build_rail_set
+from governance.rails.runner import RailRunner
+
+__all__ = [
+    "WINDOW",
+    "Masker",
+    "NamingRail",
+    "RailRunner",
+    "RailSet",
+    "Span",
+    "StreamRail",
+    "build_rail_set",
+    "merge_spans",
+]

@@ -1,0 +1,1 @@
+"""The commands of `promethios`, a file per noun."""

@@ -1,0 +1,82 @@
+"""`promethios ledger` and `promethios receipt`: verify, export, checkpoint."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from apps.commands.opening import err, helpful_errors, opened_records, out
+from governance.errors import VerificationError
+from governance.ledger import export_ledger, verify_export, verify_ledger, verify_receipt
+
+app = typer.Typer(no_args_is_help=True, help="The tamper-evident ledger.")
+receipt_app = typer.Typer(no_args_is_help=True, help="Receipts of single turns.")
+
+
+@app.command()
+def verify(
+    kept: Annotated[list[Path] | None, typer.Option(help="A checkpoint kept outside; repeat for more.")] = None,
+) -> None:
+    """Recompute the whole ledger and check every signature."""
+    with opened_records() as records:
+        notes = [path.read_text() for path in kept or []]
+        verify_ledger(records.store, verifier_key=records.ledger.key, kept=notes)
+        out.print(f"The ledger verifies: {records.ledger.size()} entries, {len(notes)} kept checkpoints.")
+        if not notes:
+            out.print("[dim]A cut tail shows only against a checkpoint kept elsewhere: promethios ledger checkpoint[/]")
+
+
+@app.command()
+def checkpoint() -> None:
+    """Print the latest signed checkpoint; keep it somewhere else."""
+    with opened_records() as records:
+        latest = records.ledger.latest_checkpoint()
+        typer.echo(latest or "The ledger is empty: nothing to sign yet.", nl=latest is None)
+
+
+@app.command()
+def export(target: Path) -> None:
+    """Write the entries, checkpoint and public key to a zip file that anyone can check."""
+    with opened_records() as records:
+        export_ledger(records.store, target, key=records.ledger.key)
+        out.print(f"Exported to {target}. Check it anywhere: promethios ledger check {target} --key KEY.pub")
+        out.print("[dim]Hand the key over by another way: promethios ledger key > KEY.pub[/]")
+
+
+@app.command()
+def check(source: Path, key: Annotated[Path, typer.Option(help="Public key, from a place that you trust.")]) -> None:
+    """Verify an exported ledger; needs no database."""
+    with helpful_errors():
+        verify_export(source, key=_read_key(key))
+        out.print("The exported ledger verifies.")
+
+
+@app.command()
+def key() -> None:
+    """Print the public key that receipts and checkpoints verify with."""
+    with opened_records() as records:
+        typer.echo(records.ledger.key)
+
+
+@receipt_app.command("verify")
+def verify_receipt_file(
+    file: Path, key: Annotated[Path, typer.Option(help="Public key, from a place that you trust.")]
+) -> None:
+    """Verify a turn's receipt; needs no database and no network."""
+    with helpful_errors():
+        try:
+            text = file.read_bytes()
+        except OSError as exc:
+            raise VerificationError(f"The receipt can't be read: {exc}.") from exc
+        verified = verify_receipt(text, key=_read_key(key))
+        out.print(f"[green]Verified[/]: entry {verified.index} of {verified.size}, ledger {verified.origin}")
+        body = verified.body
+        for name in ("turn_id", "at", "outcome", "policy_digest", "prompt_digest", "released_digest"):
+            err.print(f"  {name}: {body.get(name)}", highlight=False)
+
+
+def _read_key(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as exc:
+        raise VerificationError(f"The public key can't be read: {exc}.") from exc

@@ -1,0 +1,72 @@
+"""A dataset's card, `dataset.yaml`: what it is, whose it is, and who may use it."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from core.errors import DatasetError
+
+CARD_NAME = "dataset.yaml"
+MAX_CARD_BYTES = 64_000
+
+Category = Literal[
+    "General Knowledge",
+    "Technical Documentation",
+    "Business & Finance",
+    "Science & Research",
+    "Creative Writing",
+    "Legal & Compliance",
+    "Healthcare",
+    "Education",
+]
+Tier = Literal["public", "internal", "restricted"]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+
+
+class DatasetCard(BaseModel):
+    """What the owner of a dataset says of it.
+
+    Attributes:
+        id: Lower-case words joined by hyphens, such as `travel-and-expenses`.
+        licence: An SPDX identifier or a short name.
+        source: Where the content comes from.
+        tier: Who may use it; "restricted" asks for a right of its own.
+        labels: What to know before use, such as `contains-pii`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    id: Slug
+    title: Line
+    description: Text
+    category: Category
+    licence: Annotated[Line, StringConstraints(max_length=80)]
+    source: Text
+    tier: Tier
+    labels: list[Slug]
+
+
+def load_card(path: Path) -> DatasetCard:
+    """Read a `dataset.yaml`.
+
+    Raises:
+        DatasetError: The file is missing, too large, not YAML, or a field is missing, unknown or malformed.
+    """
+    try:
+        data = path.read_bytes()
+        if len(data) > MAX_CARD_BYTES:
+            raise DatasetError(f"{path} has {len(data)} bytes; a card has at most {MAX_CARD_BYTES}.")
+        return DatasetCard.model_validate(yaml.safe_load(data))
+    except FileNotFoundError as exc:
+        raise DatasetError(f"{path} is missing. A dataset is a folder with a {CARD_NAME} and its files.") from exc
+    except OSError as exc:
+        raise DatasetError(f"{path} can't be read: {exc}") from exc
+    except (yaml.YAMLError, RecursionError) as exc:
+        raise DatasetError(f"{path} is not valid YAML: {exc}") from exc
+    except ValidationError as exc:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'card'}: {e['msg']}" for e in exc.errors())
+        raise DatasetError(f"{path} is not a valid card: {problems}") from exc

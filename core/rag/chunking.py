@@ -1,0 +1,210 @@
+"""Cuts documents into chunks: by structure first (headings, table rows, records), then by sentences. Pure.
+
+A chunk's text is plain: Markdown's marks are taken off, a table's row reads "Item: Laser cutter | Price: 1,200 USD".
+A sentence, list item or row is never split over two chunks.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from core.rag.sentences import split_sentences
+from core.schema import Chunk, digest_of
+
+MAX_WORDS = 160
+ROW_WORDS = 120
+FORMAT = 1  # raise it when the same file gives other chunks: every dataset is then ingested again
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk's text and where it stands, before it belongs to a version."""
+
+    document: str
+    place: str
+    text: str
+
+
+def number_chunks(passages: Iterable[Passage], *, dataset_id: str, version: str) -> list[Chunk]:
+    """Return the passages as chunks of a version, in order; the same passage at the same place appears once."""
+    unique = dict.fromkeys(passages)
+    return [
+        Chunk(_chunk_id(p, dataset_id, version), dataset_id, version, p.document, p.place, position, p.text)
+        for position, p in enumerate(unique)
+    ]
+
+
+def chunk_markdown(text: str, *, title: str) -> list[Passage]:
+    """Return the passages of a Markdown document, which `title` names when it has no level-1 heading."""
+    sections = list(_sections(text))
+    document = next((path[0] for path, _ in sections if path[0]), title)
+    passages = []
+    for path, lines in sections:
+        below = [heading for heading in path[1:] if heading]
+        top = [path[0]] if path[0] and path[0] != document else []
+        passages += _pack(_plain_lines(lines), document=document, place=" > ".join(top + below) or "Introduction")
+    return passages
+
+
+def chunk_text(text: str, *, title: str) -> list[Passage]:
+    """Return the passages of plain text; blank lines part paragraphs."""
+    paragraphs = (" ".join(block.split()) for block in re.split(r"\n\s*\n", text))
+    return _pack([p for p in paragraphs if p], document=title, place="Text")
+
+
+def chunk_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str, description: str = ""
+) -> list[Passage]:
+    """Return a card that says what the table holds, and its rows in groups; every row repeats the header."""
+    names = [_label(name) for name in header]
+    about = f"{description.strip()}\n" if description.strip() else ""
+    card = f"{about}The table {title} has {len(rows)} rows. Its columns are {', '.join(names)}."
+    passages, start = [Passage(title, "About this table", card)], 1
+    for group in _groups([_row(names, row) for row in rows]):
+        end = start + len(group) - 1
+        place = f"Row {start}" if start == end else f"Rows {start}-{end}"
+        passages.append(Passage(title, place, "\n".join(group)))
+        start = end + 1
+    return passages
+
+
+def chunk_record(fields: Sequence[tuple[str, str]], *, title: str, place: str) -> list[Passage]:
+    """Return the passages of one record, a line "Field: value" each."""
+    return _pack([f"{_label(name)}: {' '.join(value.split())}" for name, value in fields], document=title, place=place)
+
+
+def searchable_text(chunk: Chunk) -> str:
+    """Return what is embedded for a chunk: its text under its headings."""
+    return f"{chunk.document} > {chunk.place}\n{chunk.text}"
+
+
+def _chunk_id(passage: Passage, dataset_id: str, version: str) -> str:
+    parts = [dataset_id, version, passage.document, passage.place, passage.text]
+    return digest_of(parts).removeprefix("sha256:")
+
+
+def _label(name: str) -> str:
+    words = " ".join(name.replace("_", " ").split())
+    return words[:1].upper() + words[1:]
+
+
+def _row(names: Sequence[str], row: Sequence[str]) -> str:
+    cells = (f"{name}: {' '.join(value.split())}" for name, value in zip(names, row, strict=True) if value.strip())
+    return " | ".join(cells)
+
+
+def _groups(rows: Iterable[str]) -> Iterator[list[str]]:
+    group: list[str] = []
+    for row in rows:
+        if group and sum(map(_words, group)) + _words(row) > ROW_WORDS:
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group
+
+
+def _words(text: str) -> int:
+    return len(text.split())
+
+
+_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*")
+_FENCE = re.compile(r"\s*(```|~~~)")
+_FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+
+
+def _sections(text: str) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield (headings by level, lines) in order."""
+    path, lines, fenced = ["", "", "", "", "", ""], [], False
+    for line in _COMMENT.sub("", _FRONT_MATTER.sub("", text)).splitlines():
+        fenced ^= _FENCE.match(line) is not None
+        heading = None if fenced else _HEADING.fullmatch(line)
+        if heading is None:
+            lines.append(line)
+            continue
+        yield path, lines
+        level = len(heading.group(1))
+        path, lines = [*path[: level - 1], _unmark(heading.group(2)), *[""] * (6 - level)], []
+    yield path, lines
+
+
+_ITEM = re.compile(r"\s*(?:[-*+]|(\d+[.)]))\s+(.*)")
+_RULE = re.compile(r"\s*([-*_=]\s*){3,}")
+_DELIMITER = re.compile(r"\s*\|?(\s*:?-+:?\s*\|)+\s*(:?-+:?)?\s*")
+_MARKS = (
+    (re.compile(r"!\[([^\]]*)\]\([^)]*\)"), r"\1"),
+    (re.compile(r"\[([^\]]+)\]\([^)]*\)"), r"\1"),
+    (re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1"), r"\2"),
+    (re.compile(r"(?<![\w*])\*(?=[^\s*])([^*]+?)(?<=\S)\*(?![\w*])"), r"\1"),
+    (re.compile(r"(?<!\w)_(?=[^\s_])([^_]+?)(?<=\S)_(?!\w)"), r"\1"),
+    (re.compile(r"`([^`]+)`"), r"\1"),
+    (re.compile(r"\\([\\`*_{}\[\]()#+.!|>-])"), r"\1"),
+)
+
+
+def _unmark(text: str) -> str:
+    for pattern, replacement in _MARKS:
+        text = pattern.sub(replacement, text)
+    return text.strip()
+
+
+def _plain_lines(lines: Sequence[str]) -> list[str]:
+    """Return one line per paragraph, list item, table row or line of code, without Markdown's marks."""
+    plain: list[str] = []
+    header: list[str] = []
+    fenced = open_paragraph = False
+    for index, line in enumerate(lines):
+        if _FENCE.match(line):
+            fenced, open_paragraph = not fenced, False
+        elif fenced:
+            plain.append(line.rstrip())
+        elif header or _is_header(lines, index):
+            header, row = _read_row(header, line)
+            plain += row
+            open_paragraph = False
+        elif not line.strip() or _RULE.fullmatch(line):
+            open_paragraph = False
+        elif item := _ITEM.fullmatch(line):
+            plain.append(" ".join(filter(None, (item.group(1), _unmark(item.group(2))))))
+            open_paragraph = True
+        elif open_paragraph:
+            plain[-1] += " " + _unmark(line.lstrip("> "))
+        else:
+            plain.append(_unmark(line.lstrip("> ")))
+            open_paragraph = True
+    return [line for line in plain if line.strip()]
+
+
+def _is_header(lines: Sequence[str], index: int) -> bool:
+    return "|" in lines[index] and index + 1 < len(lines) and _DELIMITER.fullmatch(lines[index + 1]) is not None
+
+
+def _read_row(header: list[str], line: str) -> tuple[list[str], list[str]]:
+    """Return the header that is still in force and the rendered row, if this line is one."""
+    if "|" not in line:
+        return [], [_unmark(line)] if line.strip() else []
+    if _DELIMITER.fullmatch(line):
+        return header, []
+    cells = [_unmark(cell) for cell in re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))]
+    if not header:
+        return [_label(cell) for cell in cells], []
+    width = max(len(header), len(cells))
+    names, values = [*header, *[""] * width][:width], [*cells, *[""] * width][:width]
+    return header, [" | ".join(f"{n}: {v}" if n else v for n, v in zip(names, values, strict=True) if v)]
+
+
+def _pack(lines: Sequence[str], *, document: str, place: str) -> list[Passage]:
+    """Return the lines in as few chunks of about equal size as MAX_WORDS allows."""
+    units = [(unit, i == 0) for line in lines for i, unit in enumerate(split_sentences(line))]
+    total = sum(_words(unit) for unit, _ in units)
+    parts = -(-total // MAX_WORDS)
+    texts: dict[int, str] = {}
+    done = 0
+    for unit, starts_line in units:
+        part = int((done + _words(unit) / 2) * parts / total)
+        before = texts[part] + ("\n" if starts_line else " ") if part in texts else ""
+        texts[part] = before + unit
+        done += _words(unit)
+    places = [place] if len(texts) == 1 else [f"{place}, part {n}" for n in range(1, len(texts) + 1)]
+    return [Passage(document, name, text) for name, text in zip(places, texts.values(), strict=True)]

@@ -1,0 +1,182 @@
+"""The lexical index: BM25 over English word stems, on disk with tantivy. Texts stay in the store.
+
+A query is only ever words: nothing that a person types is query syntax. Stems and stop words are English; other
+languages are found by whole words.
+"""
+
+import math
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import tantivy
+
+from core.config import Settings
+from core.errors import RetrievalError
+from core.schema import Chunk
+
+WRITER_BYTES = 32_000_000
+HEADING_BOOST = 0.6  # how much a word in the heading counts beside the same word in the text
+MAX_TERMS = 64
+_STOPPED = """
+a about after all also am an and any are as at be because been before being between both but by can could did do
+does doing each either else ever every for from further get gets got had has have having he her here hers him his
+how i if in into is it its itself just kind let like many may me might more most much must my no nor not of off on
+once one only or other our out over own per please s same shall she should so some such t tell than that the their them
+then there these they this those through to too under until up us very was we were what when where which while who
+whom whose why will with would you your yours
+"""
+STOP_WORDS = _STOPPED.split()
+
+
+class LexicalWriter:
+    """The only writer of the index while it is open. Nothing is seen by searches before `commit`."""
+
+    def __init__(self, writer: tantivy.IndexWriter) -> None:
+        self._writer = writer
+
+    def add(self, chunks: Sequence[Chunk]) -> None:
+        """Add chunks. Their version must not be there yet."""
+        with _as_retrieval_error("written"):
+            for chunk in chunks:
+                self._writer.add_document(
+                    tantivy.Document(
+                        id=chunk.id,
+                        version=chunk.version,
+                        heading=f"{chunk.document} {chunk.place}",
+                        text=chunk.text,
+                    )
+                )
+
+    def remove(self, version: str) -> None:
+        """Remove every chunk of a version."""
+        with _as_retrieval_error("written"):
+            self._writer.delete_documents_by_term("version", version)
+
+    def remove_all(self) -> None:
+        """Remove every chunk."""
+        with _as_retrieval_error("written"):
+            self._writer.delete_all_documents()
+
+    def commit(self) -> None:
+        """Make all that was added and removed durable and seen."""
+        with _as_retrieval_error("written"):
+            self._writer.commit()
+
+
+class LexicalIndex:
+    """Words of chunks, searched within given versions."""
+
+    def __init__(self, folder: Path) -> None:
+        self._lock = threading.Lock()
+        self._schema = _schema()
+        self._analyser = _analyser()
+        with _as_retrieval_error("opened"):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._index = tantivy.Index(self._schema, path=str(folder))
+            self._index.register_tokenizer("english", self._analyser)
+
+    @contextmanager
+    def writing(self) -> Iterator[LexicalWriter]:
+        """Hold the index's only writer; threads wait for it, another process is told to.
+
+        What wasn't committed when the block ends is dropped.
+
+        Raises:
+            RetrievalError: Another process is writing.
+        """
+        with self._lock:
+            try:
+                writer = self._index.writer(heap_size=WRITER_BYTES, num_threads=1)
+            except ValueError as exc:
+                if "LockBusy" in str(exc):
+                    raise RetrievalError("Another process is ingesting; try again when it is done.") from exc
+                raise RetrievalError(f"The lexical index can't be written: {exc}") from exc
+            try:
+                yield LexicalWriter(writer)
+            finally:
+                with _as_retrieval_error("closed"):
+                    writer.rollback()
+                    writer.wait_merging_threads()
+                    self._index.reload()
+
+    def terms(self, text: str) -> list[str]:
+        """Return the stems of a text's words in order, without stop words."""
+        return self._analyser.analyze(text)
+
+    def rarity(self, term: str) -> float:
+        """Return the inverse document frequency of a stem: ln(1 + (N - n + 0.5) / (n + 0.5)), as BM25 weighs it."""
+        searcher = self._index.searcher()
+        holding = min(searcher.doc_freq("text", term), searcher.num_docs)
+        return math.log(1 + (searcher.num_docs - holding + 0.5) / (holding + 0.5))
+
+    def search(self, text: str, *, versions: Sequence[str], top_k: int) -> list[tuple[str, float]]:
+        """Return the best chunks of these versions as (chunk id, BM25 score), best first."""
+        terms = list(dict.fromkeys(self.terms(text)))[:MAX_TERMS]
+        if not versions or not terms or top_k < 1:
+            return []
+        with _as_retrieval_error("searched"):
+            self._index.reload()
+            searcher = self._index.searcher()
+            hits = searcher.search(self._query(terms, versions), limit=top_k, count=False).hits
+            return [(searcher.doc(address)["id"][0], score) for score, address in hits]
+
+    def count(self, version: str) -> int:
+        """Return how many chunks of a version searches see."""
+        with _as_retrieval_error("searched"):
+            self._index.reload()
+            searcher = self._index.searcher()
+            return len(searcher.search(self._within([version]), limit=max(1, searcher.num_docs)).hits)
+
+    def _query(self, terms: Sequence[str], versions: Sequence[str]) -> tantivy.Query:
+        query, should = tantivy.Query, tantivy.Occur.Should
+        words = [(should, query.term_query(self._schema, "text", term)) for term in terms]
+        headings = [
+            (should, query.boost_query(query.term_query(self._schema, "heading", term), HEADING_BOOST))
+            for term in terms
+        ]
+        within = query.const_score_query(self._within(versions), 0.0)
+        must = tantivy.Occur.Must
+        return query.boolean_query([(must, within), (must, query.boolean_query([*words, *headings]))])
+
+    def _within(self, versions: Sequence[str]) -> tantivy.Query:
+        return tantivy.Query.term_set_query(self._schema, "version", list(versions))
+
+
+def open_lexical(settings: Settings) -> LexicalIndex:
+    """Open the index in the data folder.
+
+    Raises:
+        RetrievalError: The folder can't be used, or holds another index.
+    """
+    return LexicalIndex(settings.data_folder / "lexical")
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("version", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("heading", tokenizer_name="english", index_option="freq")
+    builder.add_text_field("text", tokenizer_name="english", index_option="freq")
+    return builder.build()
+
+
+def _analyser() -> tantivy.TextAnalyzer:
+    return (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+        .filter(tantivy.Filter.remove_long(80))
+        .filter(tantivy.Filter.lowercase())
+        .filter(tantivy.Filter.ascii_fold())
+        .filter(tantivy.Filter.custom_stopword(STOP_WORDS))
+        .filter(tantivy.Filter.stemmer("english"))
+        .build()
+    )
+
+
+@contextmanager
+def _as_retrieval_error(done: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError) as exc:
+        raise RetrievalError(f"The lexical index can't be {done}: {exc}") from exc

@@ -1,0 +1,334 @@
+"""Makes the conversations that the starter model learns from: the n-th is decided by the seed and n alone.
+
+Every prompt is what `core.rag.prompt.render_prompt` writes, every answer is an own phrase or a verbatim quotation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from core.rag.prompt import STYLES, render_prompt
+from core.schema import Evidence, Message
+from core.training import starter_phrases as phrases
+from core.training.starter_policies import Sheet, build_policy, build_table
+from core.training.starter_sources import Passage, Question, Sources
+
+KINDS = {  # kind: share of the conversations
+    "question": 0.31,
+    "keyword": 0.11,
+    "policy": 0.16,
+    "table": 0.08,
+    "irrelevant": 0.08,
+    "no_evidence": 0.07,
+    "small_talk": 0.09,
+    "refusal": 0.10,
+}
+_QUOTABLE = range(15, 320)
+_STOP = frozenset("about after also been before being between could during from have into more most other over such".split())
+_KEYWORD_ASKED = (
+    "What does {title} say about {a}?",
+    "Tell me about {a}.",
+    "{a}?",
+    "What is said about {a} and {b}?",
+    "Where can I read about {a}?",
+    "How does {a} relate to {b}?",
+    "what do we know about {a} {b}",
+    "Is there anything on {a}?",
+    "I need information about {a}, {b}",
+)
+_NAMES = "Ada,Atlas,Beacon,Clio,Desk Help,Guide,Harbour,Iris,Juno,Kestrel,Ledger,Mentor,Nova,Orion,Pilot,Quill,Sage".split(",")
+_PURPOSES = (
+    "Answers questions about {topic}.",
+    "You help {who} with {topic}.",
+    "Helps {who} to understand {topic}.",
+    "Answers questions that {who} ask about {topic}, and nothing else.",
+    "Explains {topic} to {who}. It gives no advice of its own.",
+    "Shows {who} where {topic} is described.",
+    "Finds facts about {topic} for {who}.",
+)
+_TITLES = "Assistant,Guide,Support,Desk,Demo,Helper,Agent,Advisor,Companion,Bot".split(",")
+_WHO = "employees,patients,customers,new staff,students,engineers,managers,nurses,visitors,the sales team".split(",")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A prompt and the answer that it should get.
+
+    Attributes:
+        kind: A key of KINDS; small talk and refusals say which after a colon.
+        gold: The number and the sentence of each quotation in the answer.
+    """
+
+    kind: str
+    messages: tuple[Message, ...]
+    answer: str
+    evidence: tuple[Evidence, ...] = ()
+    gold: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """Who the agent is in one conversation, and the dice that decide the rest."""
+
+    random: Random
+    sources: Sources
+    name: str
+    purpose: str
+    style: str
+
+    def says(self, kind: str, question: str, answer: str, passages: Sequence[Passage] = ()) -> Conversation:
+        """Return a conversation whose answer quotes nothing."""
+        evidence = number_evidence(passages)
+        return Conversation(kind, self.prompt([Message("user", question)], evidence), answer, evidence)
+
+    def prompt(self, turns: Sequence[Message], evidence: Sequence[Evidence]) -> tuple[Message, ...]:
+        """Return the prompt, sometimes after earlier small talk."""
+        earlier = _earlier(self) if len(turns) == 1 and self.random.random() < 0.15 else []
+        return render_prompt([*earlier, *turns], name=self.name, purpose=self.purpose, style=self.style, evidence=evidence)
+
+
+def build_conversation(sources: Sources, *, seed: int, index: int, kind: str | None = None) -> Conversation:
+    """Make the conversation with this index.
+
+    Args:
+        sources: What it is made of.
+        seed: Decides, together with the index, everything that is drawn.
+        index: From 0.
+        kind: A key of KINDS; drawn when not given.
+    """
+    random = Random(f"{seed}/{index}")  # noqa: S311 - training data, not secrets
+    kind = kind or random.choices(list(KINDS), list(KINDS.values()))[0]
+    topic = random.choice(sources.passages)
+    name = random.choice(_NAMES) if random.random() < 0.3 else " ".join(topic.document.split()[:2])
+    name = f"{name} {random.choice(_TITLES)}" if random.random() < 0.5 else name
+    subject = topic.place.lower() if random.random() < 0.5 else topic.document
+    purpose = random.choice(_PURPOSES).format(topic=subject, who=random.choice(_WHO))
+    scene = _Scene(random, sources, name, purpose, random.choice(list(STYLES)))
+    return _MAKERS[kind](scene)
+
+
+def number_evidence(passages: Sequence[Passage]) -> tuple[Evidence, ...]:
+    """Return the passages as evidence, numbered from 1 in this order."""
+    return tuple(
+        Evidence(
+            number=number,
+            chunk_id=f"chunk-{number}",
+            dataset_id="training",
+            dataset_version="1",
+            dataset_title=passage.document,
+            document=passage.document,
+            place=passage.place,
+            licence="see the card",
+            text=passage.joiner.join(passage.sentences),
+            score=0.0,
+            sentences=passage.sentences,
+        )
+        for number, passage in enumerate(passages, 1)
+    )
+
+
+def _question(scene: _Scene) -> Conversation:
+    asked = scene.random.choice(scene.sources.questions)
+    return _quoted(scene, "question", [asked], asked.text)
+
+
+def _keyword(scene: _Scene) -> Conversation:
+    for _ in range(20):
+        passage = scene.random.choice(scene.sources.passages)
+        gold = scene.random.randrange(len(passage.sentences))
+        words = _keywords(passage.sentences[gold])
+        if len(words) >= 2 and _is_quotable(passage.sentences[gold]):
+            a, b = scene.random.sample(words, 2)
+            text = scene.random.choice(_KEYWORD_ASKED).format(title=passage.document, a=a, b=b)
+            return _quoted(scene, "keyword", [Question(text, passage, gold)], text)
+    return _question(scene)
+
+
+def _policy(scene: _Scene) -> Conversation:
+    return _from_sheet(scene, "policy", build_policy(scene.random, rules=scene.random.randint(2, 6)))
+
+
+def _table(scene: _Scene) -> Conversation:
+    return _from_sheet(scene, "table", build_table(scene.random, rows=scene.random.randint(2, 10)))
+
+
+def _from_sheet(scene: _Scene, kind: str, sheet: Sheet) -> Conversation:
+    first, second = scene.random.sample(range(len(sheet.questions)), 2)
+    one, two = sheet.questions[first], sheet.questions[second]
+    dice = scene.random.random()
+    if dice < 0.25:
+        both = f"{one.text.rstrip('.?')} and {two.text[0].lower()}{two.text[1:]}"
+        return _quoted(scene, kind, [one, two], both)
+    if dice < 0.45:
+        earlier = [Message("user", one.text), Message("assistant", _answer(scene, one.text, [(1, _gold(one))], None))]
+        return _quoted(scene, kind, [two], sheet.follow_ups[second], earlier=earlier)
+    return _quoted(scene, kind, [one], one.text)
+
+
+def _irrelevant(scene: _Scene) -> Conversation:
+    dice = scene.random.random()
+    if dice < 0.5:
+        asked = scene.random.choice(scene.sources.questions).text
+        passages = _distractors(scene, count=scene.random.randint(1, 4), near=None)
+    elif dice < 0.7:
+        asked = scene.random.choice(scene.sources.requests)
+        passages = _distractors(scene, count=scene.random.randint(1, 4), near=None)
+    else:
+        build = scene.random.choice((build_policy, build_policy, _build_rows))
+        sheet = build(scene.random, rules=6)
+        left = scene.random.randrange(6)
+        asked, kept = sheet.questions[left].text, [s for i, s in enumerate(sheet.passage.sentences) if i != left]
+        whole = Passage(sheet.passage.document, sheet.passage.place, tuple(kept), sheet.passage.joiner)
+        passages = [whole, *_distractors(scene, count=scene.random.randint(0, 2), near=None)]
+    return scene.says("irrelevant", asked, phrases.ABSTAIN, passages)
+
+
+def _build_rows(random: Random, *, rules: int) -> Sheet:
+    return build_table(random, rows=rules)
+
+
+def _no_evidence(scene: _Scene) -> Conversation:
+    random, sources = scene.random, scene.sources
+    asked = random.choice((random.choice(sources.questions).text, random.choice(sources.requests), _policy_question(random)))
+    return scene.says("no_evidence", asked, phrases.ABSTAIN)
+
+
+def _policy_question(random: Random) -> str:
+    return random.choice(build_policy(random, rules=2).questions).text
+
+
+def _small_talk(scene: _Scene) -> Conversation:
+    talk = scene.random.choice(phrases.SMALL_TALK)
+    asked = _scribble(scene.random, scene.random.choice(talk.asked).format(name=scene.name))
+    passages = _distractors(scene, count=2, near=None) if scene.random.random() < 0.1 else []
+    return scene.says(f"small_talk:{talk.kind}", asked, _small_answer(scene, talk), passages)
+
+
+def _small_answer(scene: _Scene, talk: phrases.SmallTalk) -> str:
+    answer = talk.brief if scene.style == "brief" else talk.answer
+    return answer.format(name=scene.name, purpose=scene.purpose)
+
+
+def _refusal(scene: _Scene) -> Conversation:
+    random, sources = scene.random, scene.sources
+    harm = random.choice(sources.harmful)
+    person = f"{random.choice(('Mr', 'Ms', 'Dr'))} {random.choice(random.choice(sources.passages).document.split())}"
+    made_up = random.choice(phrases.PRIVATE).format(person=person)
+    override = random.choice(phrases.OVERRIDES).format(name=scene.name, request=harm[0].lower() + harm[1:])
+    kind, asked, answer = random.choices(
+        (
+            ("harm", harm, phrases.REFUSE_HARM),
+            ("private", random.choice((made_up, random.choice(sources.private))), phrases.REFUSE_PRIVATE),
+            ("override", override, phrases.REFUSE_OVERRIDE),
+            ("crisis", random.choice(sources.crises), phrases.CRISIS),
+        ),
+        (0.55, 0.2, 0.15, 0.1),
+    )[0]
+    passages = _distractors(scene, count=random.randint(1, 3), near=None) if random.random() < 0.4 else []
+    return scene.says(f"refusal:{kind}", asked, answer, passages)
+
+
+def _quoted(
+    scene: _Scene, kind: str, golds: Sequence[Question], asked: str, *, earlier: Sequence[Message] = ()
+) -> Conversation:
+    if not all(_is_quotable(_gold(g)) for g in golds):
+        return _policy(scene)
+    windows = list(dict.fromkeys(_window(scene.random, golds)))
+    alone = scene.random.random() < 0.22
+    others = [] if alone else _distractors(scene, count=scene.random.choice((1, 1, 2, 2, 3, 4)), near=golds[0])
+    passages = [*windows, *others]
+    scene.random.shuffle(passages)
+    if scene.random.random() < 0.12:
+        passages = _inject(scene, passages, [_gold(g) for g in golds])
+    evidence = number_evidence(passages)
+    gold = tuple((_number_of(evidence, _gold(g)), _gold(g)) for g in golds)
+    source = evidence[0].document if len(evidence) == 1 else None
+    prompt = scene.prompt([*earlier, Message("user", asked)], evidence)
+    return Conversation(kind, prompt, _answer(scene, asked, gold, source), evidence, gold)
+
+
+def _answer(scene: _Scene, asked: str, gold: Sequence[tuple[int, str]], source: str | None) -> str:
+    quotes = (phrases.quote(sentence, number=number) for number, sentence in gold)
+    return phrases.lead_in(asked, source=source, style=scene.style) + phrases.join(scene.style).join(quotes)
+
+
+def _gold(question: Question) -> str:
+    return question.passage.sentences[question.gold]
+
+
+def _number_of(evidence: Sequence[Evidence], sentence: str) -> int:
+    return next(e.number for e in evidence if sentence in e.sentences)
+
+
+def _is_quotable(sentence: str) -> bool:
+    return len(sentence) in _QUOTABLE and "“" not in sentence and "”" not in sentence
+
+
+def _window(random: Random, golds: Sequence[Question]) -> list[Passage]:
+    """Return each golden sentence's passage, cut to a random stretch around it."""
+    whole = golds[0].passage
+    first, last = min(g.gold for g in golds), max(g.gold for g in golds)
+    start, end = random.randint(0, first), random.randint(last + 1, len(whole.sentences))
+    return [Passage(whole.document, whole.place, whole.sentences[start:end], whole.joiner)]
+
+
+def _distractors(scene: _Scene, *, count: int, near: Question | None) -> list[Passage]:
+    """Return other passages; half of them from the same document as `near` where it has more."""
+    made = []
+    for _ in range(count):
+        passage = scene.random.choice(scene.sources.passages)
+        if near is not None and scene.random.random() < 0.5:
+            other = scene.random.choice(scene.sources.questions).passage
+            same = other.document == near.passage.document and other.sentences != near.passage.sentences
+            passage = other if same else scene.random.choice((passage, build_policy(scene.random, rules=4).passage))
+        cut = scene.random.choice((1, 2, 3, 4, 6, 10))
+        made.append(Passage(passage.document, passage.place, passage.sentences[:cut], passage.joiner))
+    return made
+
+
+def _inject(scene: _Scene, passages: Sequence[Passage], kept: Sequence[str]) -> list[Passage]:
+    """Return the passages with an instruction written into one of them, as an attacker would."""
+    request = scene.random.choice(scene.sources.injections)
+    attack = scene.random.choice(phrases.INJECTIONS).format(request=request)
+    at = scene.random.randrange(len(passages))
+    spot = scene.random.randint(0, len(passages[at].sentences))
+    target = passages[at]
+    sentences = (*target.sentences[:spot], attack, *target.sentences[spot:])
+    return [*passages[:at], Passage(target.document, target.place, sentences, target.joiner), *passages[at + 1 :]]
+
+
+def _earlier(scene: _Scene) -> list[Message]:
+    """Return an earlier turn: small talk, or a question that got no answer."""
+    if scene.random.random() < 0.3:
+        asked = scene.random.choice(scene.sources.questions).text
+        return [Message("user", asked), Message("assistant", phrases.ABSTAIN)]
+    talk = scene.random.choice(phrases.SMALL_TALK)
+    asked = scene.random.choice(talk.asked).format(name=scene.name)
+    return [Message("user", asked), Message("assistant", _small_answer(scene, talk))]
+
+
+def _keywords(sentence: str) -> list[str]:
+    words = (word.strip(".,;:()'\"?!") for word in sentence.split())
+    return [w for w in words if len(w) > 3 and w.lower() not in _STOP and w.isalpha()]
+
+
+def _scribble(random: Random, text: str) -> str:
+    """Return the text as people also type it: other case, no mark at the end."""
+    dice = random.random()
+    if dice < 0.2:
+        return text[0].upper() + text[1:]
+    if dice < 0.3:
+        return text.upper() if len(text) < 12 else text.rstrip("?.!")
+    return text + random.choice(("", "", "!", " :)")) if dice < 0.5 and text[-1].isalpha() else text
+
+
+_MAKERS = {
+    "question": _question,
+    "keyword": _keyword,
+    "policy": _policy,
+    "table": _table,
+    "irrelevant": _irrelevant,
+    "no_evidence": _no_evidence,
+    "small_talk": _small_talk,
+    "refusal": _refusal,
+}

@@ -1,0 +1,188 @@
+"""Made-up policies and tables for training: rules with figures and the questions that they answer.
+
+Everything is drawn from a seeded generator; no rule or price describes a real organisation.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from core.training.starter_sources import Passage, Question
+
+_ITEMS = (
+    "meals,hotel nights,taxi rides,train tickets,laptops,monitors,headsets,books,training courses,phone bills,parking,"
+    "visas,office chairs,software licences,client gifts,conference fees,mileage,home internet,gym membership,uniforms,"
+    "safety shoes,tools,vaccinations,relocation,childcare,bicycles,printers,samples,shipping,translations"
+).split(",")
+_ROLES = (
+    "line manager,head of finance,safety officer,data steward,ward nurse,site lead,shift supervisor,librarian,"
+    "duty doctor,warehouse clerk,help desk,legal team,records office,project lead,quality team,training coordinator"
+).split(",")
+_TOPICS = (
+    "Travel,Expenses,Leave,Security,Purchasing,Remote work,Health and safety,Data retention,Visitors,Equipment,"
+    "Training,Complaints,Warranty,Returns,Delivery,Appointments,Medication,Laboratory,Library,Parking"
+).split(",")
+_KINDS = "policy,handbook,rules,guide,manual,procedure,FAQ,leaflet,code,standard".split(",")
+
+# sentence, questions; the slots are filled alike in both
+_RULES = (
+    (
+        "{Item} are paid up to {money} {per}.",
+        ("How much can I spend on {item}?", "What is the limit for {item}?", "is there a cap on {item}"),
+    ),
+    (
+        "Claims for {item} must reach the {role} within {days} days.",
+        ("When do I have to hand in claims for {item}?", "how long do I have to claim {item}", "Who gets my {item} claim?"),
+    ),
+    (
+        "The {role} approves {item} above {money}.",
+        ("Who approves {item} above {money}?", "whose approval do I need for expensive {item}?"),
+    ),
+    (
+        "{Item} need a receipt from {money} upwards.",
+        ("Do I need a receipt for {item}?", "From what amount is a receipt needed for {item}?"),
+    ),
+    (
+        "Requests for {item} are answered by the {role} in {days} working days.",
+        ("How long does a request for {item} take?", "Who answers requests for {item}?"),
+    ),
+    (
+        "{Item} can be returned within {days} days if the seal is unbroken.",
+        ("Can I return {item}?", "how many days do I have to send back {item}"),
+    ),
+    (
+        "The warranty on {item} lasts {months} months from delivery.",
+        ("How long is the warranty on {item}?", "What warranty do {item} have?"),
+    ),
+    (
+        "Employees get {days} days of leave for {item} each year.",
+        ("How many days of leave do I get for {item}?", "leave for {item}?"),
+    ),
+    (
+        "Records about {item} are kept for {months} months and then deleted.",
+        ("How long are records about {item} kept?", "When are records about {item} deleted?"),
+    ),
+    (
+        "Faulty {item} are reported to the {role} on the same day.",
+        ("Who do I tell about faulty {item}?", "What do I do with faulty {item}?"),
+    ),
+    (
+        "A discount of {percent} applies to {item} ordered before {date}.",
+        ("Is there a discount on {item}?", "What discount do I get on {item}?", "until when are {item} discounted"),
+    ),
+    (
+        "{Item} are not covered, unless the {role} agreed in writing.",
+        ("Are {item} covered?", "who can make an exception for {item}?"),
+    ),
+    (
+        "Since {date}, {item} are handled by the {role}.",
+        ("Who handles {item}?", "Since when does the {role} handle {item}?"),
+    ),
+    (
+        "Orders of {item} above {days} pieces ship free of charge.",
+        ("When do {item} ship free?", "how many {item} do I have to order for free shipping"),
+    ),
+    (
+        "The {role} checks {item} every {months} months.",
+        ("How often are {item} checked?", "Who checks {item}?"),
+    ),
+    (
+        "Lost {item} cost the holder {money}.",
+        ("What happens if I lose {item}?", "What do lost {item} cost?"),
+    ),
+)
+_FOLLOW_UPS = ("And {item}?", "What about {item}?", "and for {item}?", "How about {item}?")
+_COLUMNS = (
+    ("Price", ("What is the price of {key}?", "How much does {key} cost?", "price of {key}", "what do you charge for {key}")),
+    ("Stock", ("How many of {key} are in stock?", "Is {key} in stock?", "stock of {key}?")),
+    ("Weight kg", ("How heavy is {key}?", "What does {key} weigh?")),
+    ("Delivery days", ("How long does delivery of {key} take?", "When would {key} arrive?")),
+    ("Contact", ("Who is responsible for {key}?", "Whom do I contact about {key}?")),
+    ("Opened", ("When was {key} opened?", "since when does {key} exist")),
+    ("Rating", ("How is {key} rated?", "What rating does {key} have?")),
+)
+_KEYS = ("Item", "Product", "Name", "Site", "Part", "Service", "Course", "Room")
+_PARTS = (
+    "laser,water,steel,oak,north,river,solar,quiet,rapid,hand,field,garden,copper,glass,winter,coastal,compact,heavy",
+    "cutter,pump,lamp,desk,filter,scanner,kit,valve,drill,sensor,cart,shelf,clinic,depot,press,mixer,fan,panel",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One made-up document: a passage and every question that a sentence of it answers."""
+
+    passage: Passage
+    questions: tuple[Question, ...]
+    follow_ups: tuple[str, ...]
+
+
+def build_policy(random: Random, *, rules: int) -> Sheet:
+    """Make a policy of so many rules, each about another thing."""
+    topic = random.choice(_TOPICS)
+    picked = [_fill(random, item) for item in random.sample(_ITEMS, rules)]
+    joiner = random.choice((" ", " ", "\n", "\n- "))
+    passage = Passage(
+        document=f"{topic} {random.choice(_KINDS)}",
+        place=f"{topic} > {random.choice(_TOPICS)}",
+        sentences=tuple(rule[0] for rule in picked),
+        joiner=joiner,
+    )
+    questions = tuple(Question(random.choice(rule[1]), passage, i) for i, rule in enumerate(picked))
+    return Sheet(passage, questions, tuple(rule[2] for rule in picked))
+
+
+def build_table(random: Random, *, rows: int) -> Sheet:
+    """Make a table whose rows read `Item: x | Price: y`."""
+    key, columns = random.choice(_KEYS), random.sample(_COLUMNS, random.randint(1, 4))
+    names = _names(random, rows)
+    lines = [f"{key}: {name} | " + " | ".join(f"{c[0]}: {_cell(random, c[0])}" for c in columns) for name in names]
+    document = f"{random.choice(_TOPICS)} {random.choice(('list', 'table', 'register', 'catalogue', 'prices'))}"
+    first = random.randint(1, 90)
+    passage = Passage(document, f"rows {first}-{first + rows - 1}", tuple(lines), "\n")
+    asked = (random.choice(random.choice(columns)[1]).format(key=f"the {name}") for name in names)
+    questions = tuple(Question(text, passage, i) for i, text in enumerate(asked))
+    return Sheet(passage, questions, tuple(random.choice(_FOLLOW_UPS).format(item=f"the {name}") for name in names))
+
+
+def _fill(random: Random, item: str) -> tuple[str, list[str], str]:
+    sentence, questions = random.choice(_RULES)
+    slots = {
+        "item": item,
+        "Item": item[0].upper() + item[1:],
+        "money": _money(random),
+        "per": random.choice(("a day", "a week", "a month", "a year", "per trip", "per person")),
+        "days": str(random.choice((2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90))),
+        "months": str(random.choice((3, 6, 12, 18, 24, 36, 60, 120))),
+        "percent": f"{random.choice((3, 5, 8, 10, 12, 15, 20, 25))} %",
+        "date": _date(random),
+        "role": random.choice(_ROLES),
+    }
+    return sentence.format(**slots), [q.format(**slots) for q in questions], random.choice(_FOLLOW_UPS).format(item=item)
+
+
+def _names(random: Random, count: int) -> list[str]:
+    first, second = (part.split(",") for part in _PARTS)
+    made: dict[str, None] = {}
+    while len(made) < count:
+        code = f" {random.choice('ABKLMTX')}{random.choice('CDRSX')}-{random.randint(1, 99)}" if random.random() < 0.5 else ""
+        made[f"{random.choice(first)} {random.choice(second)}{code}"] = None
+    return list(made)
+
+
+def _cell(random: Random, column: str) -> str:
+    return {
+        "Price": _money(random),
+        "Contact": random.choice(_ROLES),
+        "Opened": _date(random),
+        "Rating": f"{random.randint(10, 50) / 10}",
+    }.get(column, str(random.randint(1, 400)))
+
+
+def _money(random: Random) -> str:
+    amount = random.choice((random.randint(5, 99), random.randint(10, 99) * 10, random.randint(10, 90) * 100))
+    return f"{amount:,} {random.choice(('USD', 'USD', 'EUR', 'GBP', 'CHF'))}"
+
+
+def _date(random: Random) -> str:
+    months = "January,February,March,April,May,June,July,August,September,October,November,December".split(",")
+    return f"{random.randint(1, 28)} {random.choice(months)} {random.randint(1998, 2031)}"

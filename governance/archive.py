@@ -1,0 +1,45 @@
+"""Backup and restore of a whole installation: tables, ledger, vectors, keys on request; rebuilds the lexical index."""
+
+from pathlib import Path
+
+from core.config import Settings
+from core.datasets.dataset_manager import DatasetManager
+from core.rag.embedding import Embedder
+from core.rag.lexical import LexicalIndex
+from core.rag.vectors import open_vectors
+from core.store.archive import BackupManifest
+from core.store.backup import backup, restore
+from core.store.migrate import open_store
+from governance.records import utc_now
+
+
+def back_up(settings: Settings, target: Path, *, keys: bool) -> BackupManifest:
+    """Write everything to one file, while the workbench may run.
+
+    Raises:
+        StoreError: Something can't be read, or the file exists or can't be written.
+    """
+    store = open_store(settings.sqlalchemy_url())
+    try:
+        folder = settings.data_folder / "keys" if keys else None
+        return backup(store, target, vectors=open_vectors(settings), keys=folder, clock=utc_now)
+    finally:
+        store.close()
+
+
+def bring_back(settings: Settings, source: Path, *, keys: bool, replace: bool) -> BackupManifest:
+    """Fill an installation from a backup, then rebuild the lexical index from the restored chunks.
+
+    Raises:
+        StoreError: The file is damaged or of another schema, or the installation is not empty.
+    """
+    store = open_store(settings.sqlalchemy_url())
+    try:
+        vectors = open_vectors(settings)
+        folder = settings.data_folder / "keys" if keys else None
+        manifest = restore(source, store, vectors=vectors, keys=folder, replace=replace)
+        lexical = LexicalIndex(settings.data_folder / "lexical")
+        DatasetManager(store, vectors, lexical, Embedder(), clock=utc_now).rebuild_lexical()
+        return manifest
+    finally:
+        store.close()

@@ -1,0 +1,105 @@
+"""Turns inside a stored conversation: ask, regenerate, edit.
+
+Stores both sides; an answer that was stopped is kept as far as it got.
+"""
+
+from collections.abc import Generator
+from dataclasses import replace
+
+from core.schema import GenerateConfig, Message
+from governance.agents import Agents
+from governance.conversations import Conversations
+from governance.errors import InputError
+from governance.native_llm import NativeLLM
+from governance.schema import Actor, Released, TurnClosed, TurnEvent, TurnStarted
+
+TurnEvents = Generator[TurnEvent, None, None]
+
+
+class Dialogue:
+    """Joins the door to the stored conversations."""
+
+    def __init__(self, native_llm: NativeLLM, *, agents: Agents, conversations: Conversations) -> None:
+        self._native_llm = native_llm
+        self._agents = agents
+        self._conversations = conversations
+
+    def ask(
+        self,
+        actor: Actor,
+        conversation_id: str,
+        question: str,
+        *,
+        parent_id: str | None = None,
+        config: GenerateConfig | None = None,
+    ) -> TurnEvents:
+        """Store a question under the last message, or under `parent_id`, and answer it."""
+        if not question.strip():
+            raise InputError("The question is empty. Type something to ask.")
+        thread = self._conversations.thread(actor, conversation_id)
+        parent = parent_id if parent_id is not None else (thread[-1].id if thread else None)
+        asked = self._conversations.add(actor, conversation_id, Message("user", question), parent_id=parent)
+        return self._answer(actor, conversation_id, asked, config)
+
+    def edit(
+        self,
+        actor: Actor,
+        conversation_id: str,
+        message_id: str,
+        question: str,
+        *,
+        config: GenerateConfig | None = None,
+    ) -> TurnEvents:
+        """Ask a question again in other words; the old branch stays as a version."""
+        if not question.strip():
+            raise InputError("The question is empty. Type something to ask.")
+        thread = self._conversations.thread(actor, conversation_id, leaf_id=message_id)
+        old = next(each for each in thread if each.id == message_id)
+        if old.message.role != "user":
+            raise InputError("Only your own messages can be edited.")
+        asked = self._conversations.add(actor, conversation_id, Message("user", question), parent_id=old.parent_id)
+        return self._answer(actor, conversation_id, asked, config)
+
+    def regenerate(
+        self, actor: Actor, conversation_id: str, answer_id: str, *, config: GenerateConfig | None = None
+    ) -> TurnEvents:
+        """Answer the same question once more; the old answer stays as a version. Each try has a seed of its own."""
+        thread = self._conversations.thread(actor, conversation_id, leaf_id=answer_id)
+        old = next(each for each in thread if each.id == answer_id)
+        if old.message.role != "assistant" or old.parent_id is None:
+            raise InputError("Only an answer can be regenerated.")
+        varied = replace(config or GenerateConfig(temperature=0.7), seed=len(old.versions))
+        return self._answer(actor, conversation_id, old.parent_id, varied)
+
+    def _answer(
+        self, actor: Actor, conversation_id: str, question_id: str, config: GenerateConfig | None
+    ) -> TurnEvents:
+        agent = self._agents.get(self._conversations.agent_of(actor, conversation_id))
+        thread = self._conversations.thread(actor, conversation_id, leaf_id=question_id)
+        upto = [each.id for each in thread].index(question_id) + 1
+        messages = [each.message for each in thread[:upto]]
+        released, turn_id, closed = "", None, False
+        turn = self._native_llm.chat(actor, agent, messages, config=config, conversation_id=conversation_id)
+        try:
+            for event in turn:
+                if isinstance(event, TurnStarted):
+                    turn_id = event.turn_id
+                elif isinstance(event, Released):
+                    released += event.text
+                elif isinstance(event, TurnClosed):
+                    closed = True
+                    message_id = self._store_answer(actor, conversation_id, event.text, question_id, turn_id)
+                    yield replace(event, message_id=message_id)
+                    continue
+                yield event
+        finally:
+            turn.close()
+            if not closed and released:
+                self._store_answer(actor, conversation_id, released, question_id, turn_id)
+
+    def _store_answer(
+        self, actor: Actor, conversation_id: str, text: str, question_id: str, turn_id: str | None
+    ) -> str:
+        return self._conversations.add(
+            actor, conversation_id, Message("assistant", text), parent_id=question_id, turn_id=turn_id
+        )

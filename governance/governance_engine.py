@@ -1,0 +1,240 @@
+"""GovernanceEngine: rails find, the policy decides, masks apply. For the input, the evidence and the answer of a turn.
+
+It fails closed: without rails or policy it can't be built, and a rail that raises or is late is a decision to block. It
+doesn't see who may do what (`governance.identity`), and it keeps nothing of what it saw.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from core.schema import Evidence, Message
+from governance.errors import PolicyError, RailError
+from governance.policy import Policy, PolicyBook, Ruling
+from governance.rails import Masker, RailRunner, RailSet, merge_spans
+from governance.release import ReleaseGate
+from governance.schema import Action, Actor, AgentView, Decision, Finding, Rail, Stage, Verdict
+
+MAX_ACROSS = 4000
+NOTHING_FOUND = Decision("allow", "no finding", "core.no-finding")
+_SORRY = "I can't answer now, because a safety check did not work. Please try again, or tell the people who run this service."
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceVerdict:
+    """What the retrieval rails say of a turn's evidence.
+
+    Attributes:
+        evidence: What may be used, masked where decided, with the numbers that it had.
+        dropped: What may not.
+        findings: `message_index` is the place in the evidence as it came in.
+        decision: "block" only when the check itself failed; a dropped or masked passage makes it "redact".
+    """
+
+    evidence: tuple[Evidence, ...]
+    dropped: tuple[Evidence, ...]
+    findings: tuple[Finding, ...]
+    decision: Decision
+    rail_ms: dict[str, float] = field(default_factory=dict)
+
+
+class GovernanceEngine:
+    """Checks the texts of a turn. Safe to share between threads."""
+
+    def __init__(
+        self,
+        rails: RailSet,
+        policies: PolicyBook,
+        *,
+        deadline_s: float,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Take rails and policies.
+
+        Args:
+            rails: At least one for each stage.
+            policies: The running policy.
+            deadline_s: How long the rails of one check may take together.
+            timer: Measures the rails.
+
+        Raises:
+            RailError: A stage has no rail, or two rails share a name.
+            PolicyError: The policy has no rule.
+        """
+        for stage in ("input", "retrieval", "output"):
+            if not getattr(rails, stage):
+                raise RailError(f"The stage {stage} has no rail, so nothing would be checked. Give it at least one.")
+        if not policies.policy.rules:
+            raise PolicyError("The policy has no rule, so nothing would be decided. Add rules to the policy folder.")
+        self._rails = rails
+        self._policies = policies
+        self._runner = RailRunner(deadline_s=deadline_s, timer=timer)
+
+    @property
+    def policy_digest(self) -> str:
+        """Return the digest of the running policy."""
+        return self._policies.digest
+
+    @property
+    def rail_versions(self) -> dict[str, str]:
+        """Return what identifies each rail's rules."""
+        return {name: rail.version for name, rail in self._rails.all().items()}
+
+    def check_input(
+        self, messages: Sequence[Message], *, agent: AgentView, actor: Actor, masker: Masker | None = None
+    ) -> Verdict:
+        """Check every message that the model would see, one by one and the user's ones together.
+
+        Args:
+            messages: The conversation, oldest first.
+            agent: Whose level decides.
+            actor: Who asks.
+            masker: Shared with the turn's later checks, so that a value keeps its label.
+        """
+        texts = [message.content for message in messages]
+        try:
+            findings, rail_ms = self._inspect(self._rails.input, texts)
+            across, more_ms = self._inspect_across(messages)
+        except RailError as exc:
+            return Verdict(_failed(exc), (), tuple(texts))
+        findings += [finding for finding in across if finding not in findings]
+        for name, ms in more_ms.items():
+            rail_ms[name] = rail_ms.get(name, 0.0) + ms
+        return self._verdict(texts, findings, rail_ms, stage="input", agent=agent, actor=actor, masker=masker)
+
+    def check_evidence(
+        self, evidence: Sequence[Evidence], *, agent: AgentView, actor: Actor, masker: Masker | None = None
+    ) -> EvidenceVerdict:
+        """Check each retrieved passage alone: one that is refused is dropped, and the others stay."""
+        try:
+            findings, rail_ms = self._inspect(self._rails.retrieval, [each.text for each in evidence])
+        except RailError as exc:
+            return EvidenceVerdict((), tuple(evidence), (), _failed(exc))
+        policy, masker = self._policies.policy, masker or Masker()
+        masker.reserve(each.text for each in evidence)
+        kept: list[Evidence] = []
+        dropped: list[Evidence] = []
+        decisions = [NOTHING_FOUND]
+        for index, each in enumerate(evidence):
+            of_it = [finding for finding in findings if finding.message_index == index]
+            ruling = policy.decide(of_it, stage="retrieval", agent=agent, actor=actor)
+            if not ruling.decision.allowed:
+                dropped.append(each)
+            else:
+                kept.append(_masked(each, of_it, ruling, masker))
+            if ruling.decision.action != "allow":
+                decisions.append(ruling.decision)
+        return EvidenceVerdict(tuple(kept), tuple(dropped), tuple(findings), _of_passages(decisions, dropped), rail_ms)
+
+    def open_gate(self, *, agent: AgentView, actor: Actor, masker: Masker | None = None) -> ReleaseGate:
+        """Return the gate that an answer has to pass, under the policy that runs now."""
+        policy = self._policies.policy
+
+        def judge(findings: Sequence[Finding]) -> Ruling:
+            return policy.decide(findings, stage="output", agent=agent, actor=actor)
+
+        return ReleaseGate(self._rails.output, runner=self._runner, judge=judge, masker=masker or Masker())
+
+    def audit_output(self, text: str, *, agent: AgentView, actor: Actor) -> Verdict:
+        """Check a whole answer after the fact, with the rails of the output."""
+        try:
+            findings, rail_ms = self._inspect(self._rails.output, [text])
+        except RailError as exc:
+            return Verdict(_failed(exc), (), (text,))
+        return self._verdict([text], findings, rail_ms, stage="output", agent=agent, actor=actor, masker=None)
+
+    def _inspect(self, rails: Sequence[Rail], texts: Sequence[str]) -> tuple[list[Finding], dict[str, float]]:
+        jobs = [(rail, text) for text in texts for rail in rails]
+        results, rail_ms = self._runner.run(jobs)
+        indexed = zip(results, (i for i in range(len(texts)) for _ in rails), strict=True)
+        return [replace(finding, message_index=i) for result, i in indexed for finding in result], rail_ms
+
+    def _inspect_across(self, messages: Sequence[Message]) -> tuple[list[Finding], dict[str, float]]:
+        """Look at all that the user wrote as one text, for an attack split over messages."""
+        spoken = [(i, message.content) for i, message in enumerate(messages) if message.role == "user"]
+        if len(spoken) < 2:
+            return [], {}
+        joined = " ".join(text for _, text in spoken)
+        cut = max(0, len(joined) - MAX_ACROSS)
+        results, rail_ms = self._runner.run([(rail, joined[cut:]) for rail in self._rails.across])
+        found = [replace(f, start=f.start + cut, end=f.end + cut) for result in results for f in result]
+        return [part for finding in found for part in _parts(finding, spoken)], rail_ms
+
+    def _verdict(
+        self,
+        texts: Sequence[str],
+        findings: list[Finding],
+        rail_ms: dict[str, float],
+        *,
+        stage: Stage,
+        agent: AgentView,
+        actor: Actor,
+        masker: Masker | None,
+    ) -> Verdict:
+        ruling = self._policies.policy.decide(findings, stage=stage, agent=agent, actor=actor)
+        masker = masker or Masker()
+        masker.reserve(texts)
+        masked = [
+            masker.mask(text, merge_spans(_to_mask(findings, ruling.actions, index=i))) for i, text in enumerate(texts)
+        ]
+        return Verdict(ruling.decision, tuple(findings), tuple(masked), rail_ms)
+
+
+def _failed(exc: RailError) -> Decision:
+    return Decision("block", str(exc), "fail-closed.rail", _SORRY)
+
+
+def _to_mask(findings: Sequence[Finding], actions: Sequence[Action], *, index: int) -> Iterator[Finding]:
+    for finding, action in zip(findings, actions, strict=True):
+        if action != "allow" and finding.message_index == index:
+            yield finding
+
+
+def _parts(finding: Finding, spoken: Sequence[tuple[int, str]]) -> Iterator[Finding]:
+    """Yield a finding's part in each message that it crosses, if it crosses more than one."""
+    place, parts = 0, []
+    for index, text in spoken:
+        start, end = max(finding.start, place), min(finding.end, place + len(text))
+        if start < end:
+            parts.append(replace(finding, start=start - place, end=end - place, message_index=index))
+        place += len(text) + 1
+    if len(parts) > 1:
+        yield from parts
+
+
+def _of_passages(decisions: Sequence[Decision], dropped: Sequence[Evidence]) -> Decision:
+    strictest = max(decisions, key=lambda d: (d.action != "allow", not d.allowed))
+    if strictest.action == "allow":
+        return strictest
+    reason = f"{strictest.reason}; {len(dropped)} passages dropped, {len(decisions) - 1 - len(dropped)} masked"
+    return Decision("redact", reason, strictest.rule_id, strictest.message)
+
+
+def _masked(evidence: Evidence, findings: Sequence[Finding], ruling: Ruling, masker: Masker) -> Evidence:
+    """Return the passage with its text and its sentences masked alike, so that sentences stay verbatim parts of it."""
+    spans = merge_spans(f for f, action in zip(findings, ruling.actions, strict=True) if action == "redact")
+    if not spans:
+        return evidence
+    labels = [masker.label(span.category, evidence.text[span.start : span.end]) for span in spans]
+    edits = [(span.start, span.end, label) for span, label in zip(spans, labels, strict=True)]
+    text = masker.mask(evidence.text, spans)
+    kept: list[tuple[str, float]] = []
+    place = 0
+    for sentence, score in zip(evidence.sentences, evidence.sentence_scores, strict=True):
+        start = evidence.text.find(sentence, place)
+        if start >= 0:
+            place = start + len(sentence)
+            kept.append((text[_moved(start, edits, end=False) : _moved(place, edits, end=True)], score))
+    sentences, scores = tuple(each for each, _ in kept), tuple(score for _, score in kept)
+    return replace(evidence, text=text, sentences=sentences, sentence_scores=scores)
+
+
+def _moved(offset: int, edits: Sequence[tuple[int, int, str]], *, end: bool) -> int:
+    """Return where an offset of the original text lies in the masked one; inside a mask, where the mask starts or ends."""
+    moved = offset
+    for start, stop, label in edits:
+        if stop <= offset:
+            moved += len(label) - (stop - start)
+        elif start < offset:
+            moved += start - offset + (len(label) if end else 0)
+    return moved

@@ -1,0 +1,138 @@
+"""Export: a zip file with all entries, the latest checkpoint and the public key, which verifies on its own.
+
+It holds what the ledger holds: digests and metadata, no content.
+"""
+
+import lzma
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import Connection, select
+
+from core.store.database import Store
+from governance.errors import LedgerError, VerificationError
+from governance.ledger.entries import MAX_BODY_BYTES
+from governance.ledger.notes import MAX_NOTE_CHARS, Checkpoint, open_checkpoint, parse_vkey
+from governance.ledger.storage import ENTRIES, ledger_errors, read_head
+from governance.ledger.verify import PAGE, Walk
+
+ENTRIES_FILE = "entries.jsonl"
+CHECKPOINT_FILE = "checkpoint.txt"
+KEY_FILE = "key.pub"
+README_FILE = "README.txt"
+README = """\
+This is a ledger, exported whole.
+
+entries.jsonl   one entry per line, in order: canonical JSON (RFC 8785). Line n, without its newline, is leaf n.
+checkpoint.txt  a signed note (C2SP signed-note, tlog-checkpoint): the number of entries, and the root over them.
+key.pub         the public key. Compare it with one that you got from elsewhere; the file alone proves nothing.
+
+Leaves and nodes are hashed as RFC 6962 says: SHA-256 of 0x00 and the line; SHA-256 of 0x01, left and right.
+"""
+
+
+def export_ledger(store: Store, target: Path, *, key: str) -> None:
+    """Write all entries and what proves them into one zip file, which appears complete or not at all.
+
+    Args:
+        store: The database.
+        target: The file to write; one that exists is replaced.
+        key: The ledger's public key in its text form.
+
+    Raises:
+        VerificationError: The entries are not those that the key signed; nothing is exported.
+        LedgerError: The ledger is empty or can't be read, or the file can't be written.
+    """
+    verifier = parse_vkey(key)
+    walk = Walk(verifier=verifier, kept=())
+    with ledger_errors("exported"), store.read() as session:
+        connection = session.connection()
+        _, size, note = read_head(connection)
+        if note is None:
+            raise LedgerError("The ledger is empty: there is nothing to export and no checkpoint that proves it.")
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            draft = Path(file.name)
+        try:
+            with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr(README_FILE, README)
+                archive.writestr(KEY_FILE, key + "\n")
+                archive.writestr(CHECKPOINT_FILE, note)
+                with archive.open(ENTRIES_FILE, "w", force_zip64=True) as entries:
+                    _write_entries(connection, entries, size=size, walk=walk)
+            _verify_root(walk, checkpoint=open_checkpoint(note, verifier=verifier))
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def verify_export(path: Path, *, key: str, kept: Sequence[str] = ()) -> None:
+    """Check an exported ledger alone, in bounded memory.
+
+    Args:
+        path: The zip file.
+        key: The ledger's public key in its text form, from a source that is trusted.
+        kept: Checkpoints that were kept elsewhere.
+
+    Raises:
+        VerificationError: The file is malformed, or its entries are not those that the key signed.
+    """
+    verifier = parse_vkey(key)
+    walk = Walk(verifier=verifier, kept=kept)
+    with _export_errors(), zipfile.ZipFile(path) as archive:
+        names = sorted(archive.namelist())
+        if names != sorted([ENTRIES_FILE, CHECKPOINT_FILE, KEY_FILE, README_FILE]):
+            raise VerificationError(f"Expected the four files of an export in {path.name}; found {len(names)} names.")
+        if _read_small(archive, KEY_FILE) != key + "\n":
+            raise VerificationError("The export names another public key than the one given.")
+        checkpoint = open_checkpoint(_read_small(archive, CHECKPOINT_FILE), verifier=verifier)
+        with archive.open(ENTRIES_FILE) as entries:
+            for line in _read_lines(entries):
+                walk.take(line)
+    walk.finish()
+    _verify_root(walk, checkpoint=checkpoint)
+
+
+def _verify_root(walk: Walk, *, checkpoint: Checkpoint) -> None:
+    if checkpoint != Checkpoint(checkpoint.origin, walk.tree.size, walk.tree.root()):
+        raise VerificationError(
+            f"The ledger holds {walk.tree.size} entries, not the {checkpoint.size} that its checkpoint is signed for."
+        )
+
+
+def _write_entries(connection: Connection, file: IO[bytes], *, size: int, walk: Walk) -> None:
+    for begin in range(0, size, PAGE):
+        query = select(ENTRIES.body).where(ENTRIES.index >= begin, ENTRIES.index < begin + PAGE).order_by(ENTRIES.index)
+        for text in connection.execute(query).scalars():
+            walk.take(text)
+            file.write(text.encode() + b"\n")
+
+
+def _read_small(archive: zipfile.ZipFile, name: str) -> str:
+    with archive.open(name) as file:
+        return file.read(4 * MAX_NOTE_CHARS).decode()
+
+
+def _read_lines(file: IO[bytes]) -> Iterator[str]:
+    while line := file.readline(MAX_BODY_BYTES + 2):
+        if not line.endswith(b"\n"):
+            raise VerificationError("A line of the export is longer than an entry can be, or its last one is cut.")
+        yield line[:-1].decode()
+
+
+@contextmanager
+def _export_errors() -> Iterator[None]:
+    """Raise a VerificationError for all that a broken or hostile zip file makes `zipfile` raise."""
+    try:
+        yield
+    except VerificationError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error) as exc:
+        raise VerificationError(f"The export is not a sound zip file: {exc}.") from exc
+    except (OSError, EOFError, KeyError, ValueError, RuntimeError) as exc:
+        raise VerificationError(f"The export can't be read: {exc}.") from exc

@@ -1,0 +1,373 @@
+"""NativeLLM, the one door: every token that anyone gets from a model passed the eight steps below.
+
+No argument, role, setting or request field leaves a step out. What it does not cover: code that runs inside this
+process with bad intent can reach the engine's objects; see docs/threat-model.md.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from core.errors import CoreError
+from core.schema import (
+    Delta,
+    Engine,
+    Evidence,
+    Finish,
+    GenerateConfig,
+    GenerateRequest,
+    Message,
+    Permit,
+    Quoting,
+    Retrieval,
+    Retriever,
+    canonical_bytes,
+)
+from governance.errors import GovernanceError, InputError, LedgerError
+from governance.governance_engine import GovernanceEngine
+from governance.identity import authorize
+from governance.ledger import ContentVault, Ledger
+from governance.quotations import check_quotations
+from governance.rails import Masker
+from governance.release import ReleaseGate
+from governance.schema import (
+    Actor,
+    AgentView,
+    Decision,
+    EvidenceFound,
+    Outcome,
+    Released,
+    Resource,
+    StageDone,
+    TurnClosed,
+    TurnEvent,
+    TurnStarted,
+)
+from governance.turn_record import TurnRecord
+
+STEPS = ("authorise", "input_rails", "intent", "retrieve", "retrieval_rails", "generate", "release", "outcome")
+SMALL_MODEL_PARAMETERS = 1_000_000_000
+ALLOWED = Decision("allow", "every check passed", "turn.allowed")
+
+
+class PermitIssuer(Protocol):
+    """Mints the right to generate once; `core.llm.permits.PermitOffice` does."""
+
+    def issue(self, request_digest: str, *, turn_id: str) -> Permit:
+        """Return a Permit for exactly this request."""
+
+
+class PromptRenderer(Protocol):
+    """Lays out the prompt; `core.rag.prompt.render_prompt` does."""
+
+    def __call__(
+        self, conversation: Sequence[Message], *, name: str, purpose: str, style: str, evidence: Sequence[Evidence]
+    ) -> tuple[Message, ...]:
+        """Return the messages that the model sees."""
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What was released, and the one piece that waits until the next piece or the sealed record."""
+
+    text: str = ""
+    waiting: str = ""
+
+    def offer(self, piece: str) -> Iterator[Released]:
+        """Release the piece that waited, keep this one."""
+        if piece:
+            yield from self.release_waiting()
+            self.waiting = piece
+
+    def release_waiting(self) -> Iterator[Released]:
+        if self.waiting:
+            piece, self.waiting = self.waiting, ""
+            self.text += piece
+            yield Released(piece)
+
+
+Ending = tuple[Outcome, Decision]
+
+
+class NativeLLM:
+    """The only path to the model."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        retriever: Retriever,
+        governance: GovernanceEngine,
+        ledger: Ledger,
+        vault: ContentVault,
+        permits: PermitIssuer,
+        render_prompt: PromptRenderer,
+        usable_datasets: Callable[[Actor, AgentView], tuple[str, ...]],
+        max_answer_tokens: int,
+        top_k: int,
+        timer: Callable[[], float],
+        new_id: Callable[[], str],
+    ) -> None:
+        self.engine = engine
+        self._retriever = retriever
+        self._governance = governance
+        self._ledger = ledger
+        self._vault = vault
+        self._permits = permits
+        self._render_prompt = render_prompt
+        self._usable_datasets = usable_datasets
+        self._max_answer_tokens = max_answer_tokens
+        self._top_k = top_k
+        self._timer = timer
+        self._new_id = new_id
+
+    def chat(
+        self,
+        actor: Actor,
+        agent: AgentView,
+        messages: Sequence[Message],
+        *,
+        config: GenerateConfig | None = None,
+        conversation_id: str | None = None,
+    ) -> Generator[TurnEvent, None, None]:
+        """Run one turn. Closing the generator stops it: what was released is recorded, the rest is never shown.
+
+        Args:
+            actor: From a session, a key or the command line.
+            agent: Who answers.
+            messages: The conversation, ending with the user's message; system messages are refused.
+            config: How to sample; its length is capped by the settings.
+            conversation_id: Ties the turns of a conversation together in the ledger.
+
+        Yields:
+            TurnStarted first, TurnClosed last; the text of the Released events together is TurnClosed.text.
+
+        Raises:
+            InputError: The messages are malformed.
+        """
+        _check_messages(messages)
+        record = TurnRecord(
+            turn_id=self._new_id(),
+            conversation_id=conversation_id,
+            actor=actor,
+            agent=agent,
+            model=self.engine.info,
+            policy_digest=self._governance.policy_digest,
+            rail_versions=self._governance.rail_versions,
+            timer=self._timer,
+        )
+        answer = _Answer()
+        yield TurnStarted(record.turn_id)
+        try:
+            outcome, decision = yield from self._run(record, answer, messages, config or GenerateConfig())
+        except GeneratorExit:
+            answer.waiting = ""
+            self._seal(record, answer, "stopped", Decision("allow", "stopped by the person", "turn.stopped"), messages)
+            raise
+        except Exception as exc:  # noqa: BLE001 - the boundary that fails closed, whatever broke
+            outcome, decision = "failed", _fail_closed(exc)
+        yield from self._finish(record, answer, outcome, decision, messages)
+
+    def _run(
+        self, record: TurnRecord, answer: _Answer, messages: Sequence[Message], config: GenerateConfig
+    ) -> Generator[TurnEvent, None, Ending]:
+        actor, agent, masker = record.actor, record.agent, Masker()
+
+        # 1. Authorise: who asks comes from the session or key.
+        with record.stage("authorise"):
+            decision = self._authorise(actor, agent)
+        yield StageDone("authorise", record.stage_ms["authorise"])
+        if not decision.allowed:
+            return "refused", decision
+
+        # 2. Input rails, on the whole conversation that the model will see.
+        with record.stage("input_rails"):
+            verdict = self._governance.check_input(messages, agent=agent, actor=actor, masker=masker)
+            record.note("input", verdict.decision, verdict.findings, verdict.rail_ms)
+        yield StageDone("input_rails", record.stage_ms["input_rails"])
+        if not verdict.decision.allowed:
+            return _ending(verdict.decision)
+        conversation = [replace(m, content=text) for m, text in zip(messages, verdict.texts, strict=True)]
+        config = replace(config, max_tokens=min(config.max_tokens, self._max_answer_tokens))
+
+        # 3. Record intent, durably, before anything is retrieved or generated.
+        with record.stage("intent"):
+            asked = self._keep(record, {"messages": [m.content for m in messages]})
+            self._append(record, "turn.opened", record.opened(conversation, config=config, content_id=asked))
+        yield StageDone("intent", record.stage_ms["intent"])
+
+        # 4. Retrieve what this agent and this actor may use; rails drop or mask single chunks.
+        with record.stage("retrieve"):
+            found = self._retrieve(record, conversation)
+            record.retrieval = found.outcome if agent.dataset_ids else "none"
+        yield StageDone("retrieve", record.stage_ms["retrieve"])
+        with record.stage("retrieval_rails"):
+            self._check_evidence(record, found, masker)
+        yield StageDone("retrieval_rails", record.stage_ms["retrieval_rails"])
+        yield EvidenceFound(record.evidence)
+
+        gate = self._governance.open_gate(agent=agent, actor=actor, masker=masker)
+        if found.outcome == "nothing" or (found.outcome == "found" and not record.evidence):
+            yield from answer.offer(gate.push(_nothing_found(found)))
+            yield from answer.offer(gate.finish())
+            return _gate_ending(record, gate, answered="abstained")
+
+        # 5. Generate, with a Permit for exactly this prompt. 6. Release what the output rails have passed.
+        request = self._request(record, conversation, config)
+        yield from self._generate(record, answer, request, gate)
+        yield StageDone("generate", record.stage_ms["generate"])
+        yield StageDone("release", record.stage_ms["release"])
+        return _gate_ending(record, gate, answered="answered")
+
+    def _authorise(self, actor: Actor, agent: AgentView) -> Decision:
+        if agent.retired_at is not None:
+            return Decision("block", "the agent is retired", "access.retired", "This agent is no longer in use.")
+        if agent.profile != self.engine.info.profile:
+            running = self.engine.info.profile
+            reason = f"the agent needs the model profile {agent.profile!r}, {running!r} is running"
+            return Decision("block", reason, "access.profile", "This agent's model is not running here.")
+        return authorize(actor, "chat.use", Resource("agent", agent.id, agent.owner_id))
+
+    def _retrieve(self, record: TurnRecord, conversation: Sequence[Message]) -> Retrieval:
+        if not record.agent.dataset_ids:
+            return Retrieval("not_needed")
+        usable = self._usable_datasets(record.actor, record.agent)
+        return self._retriever.retrieve(conversation, dataset_ids=usable, top_k=self._top_k)
+
+    def _check_evidence(self, record: TurnRecord, found: Retrieval, masker: Masker) -> None:
+        verdict = self._governance.check_evidence(found.evidence, agent=record.agent, actor=record.actor, masker=masker)
+        record.note("retrieval", verdict.decision, verdict.findings, verdict.rail_ms)
+        record.evidence = tuple(replace(e, number=n) for n, e in enumerate(verdict.evidence, start=1))
+        record.dropped = verdict.dropped
+
+    def _request(self, record: TurnRecord, conversation: Sequence[Message], config: GenerateConfig) -> GenerateRequest:
+        agent = record.agent
+        prompt = self._render_prompt(
+            conversation, name=agent.name, purpose=agent.purpose, style=agent.style, evidence=record.evidence
+        )
+        return GenerateRequest(
+            messages=prompt,
+            config=config,
+            evidence=record.evidence,
+            quoting=self._quoting(agent) if record.evidence else "off",
+            adapter=agent.adapter,
+        )
+
+    def _quoting(self, agent: AgentView) -> Quoting:
+        """Let only a model that can write its own sentences do so, and only at the lowest level."""
+        free = agent.level == "standard" and self.engine.info.parameters >= SMALL_MODEL_PARAMETERS
+        return "when_cited" if free else "always"
+
+    def _generate(
+        self, record: TurnRecord, answer: _Answer, request: GenerateRequest, gate: ReleaseGate
+    ) -> Iterator[TurnEvent]:
+        record.prompt_digest = request.digest()
+        permit = self._permits.issue(record.prompt_digest, turn_id=record.turn_id)
+        pieces = self.engine.generate(request, permit=permit)
+        with closing(pieces):  # type: ignore[type-var]
+            while not gate.stopped:
+                with record.stage("generate"):
+                    event = next(pieces, None)
+                if not isinstance(event, Delta):
+                    record.finish = event if isinstance(event, Finish) else None
+                    break
+                with record.stage("release"):
+                    piece = gate.push(event.text)
+                if piece and record.first_release_ms is None:
+                    record.first_release_ms = record.elapsed_ms()
+                yield from answer.offer(piece)
+        with record.stage("release"):
+            tail = gate.finish()
+        yield from answer.offer(tail)
+
+    def _finish(
+        self, record: TurnRecord, answer: _Answer, outcome: Outcome, decision: Decision, messages: Sequence[Message]
+    ) -> Iterator[TurnEvent]:
+        # 7. Record the outcome; what still waits is released only when the record is sealed.
+        if not decision.allowed:
+            separator = "\n\n" if answer.text or answer.waiting else ""
+            yield from answer.offer(separator + decision.message)
+        body, receipt, problem = self._seal(record, answer, outcome, decision, messages)
+        if problem is not None:
+            answer.waiting = ""
+            yield TurnClosed(record.turn_id, "failed", problem, answer.text or problem.message, body, None)
+            return
+        yield StageDone("outcome", record.stage_ms["outcome"])
+        yield from answer.release_waiting()
+        # 8. Hand out the receipt.
+        yield TurnClosed(record.turn_id, outcome, decision, answer.text, body, receipt)
+
+    def _seal(
+        self, record: TurnRecord, answer: _Answer, outcome: Outcome, decision: Decision, messages: Sequence[Message]
+    ) -> tuple[dict[str, object], dict[str, object] | None, Decision | None]:
+        """Write `turn.closed`; return its body, the receipt, and what went wrong."""
+        text = answer.text + answer.waiting
+        body: dict[str, object] = {}
+        try:
+            with record.stage("outcome"):
+                audit = self._governance.audit_output(text, agent=record.agent, actor=record.actor)
+                kept = self._keep(record, _content(messages, record.evidence, text))
+                body = record.closed(
+                    outcome,
+                    decision,
+                    text=text,
+                    content_id=kept,
+                    quotations=check_quotations(text, record.evidence),
+                    audit=audit.findings if audit.decision.action != "allow" else (),
+                )
+                index = self._append(record, "turn.closed", body)
+                return body, self._ledger.receipt(index), None
+        except (GovernanceError, CoreError, OSError) as exc:
+            return body, None, _fail_closed(exc)
+
+    def _keep(self, record: TurnRecord, content: dict[str, object]) -> str:
+        return self._vault.put(record.actor.id, canonical_bytes(content))
+
+    def _append(self, record: TurnRecord, kind: str, body: dict[str, object]) -> int:
+        sealed = self._ledger.append(
+            kind, body, turn_id=record.turn_id, agent_id=record.agent.id, actor_id=record.actor.id
+        )
+        return sealed.index
+
+
+def _check_messages(messages: Sequence[Message]) -> None:
+    if not messages or messages[-1].role != "user" or not messages[-1].content.strip():
+        raise InputError("The conversation must end with a user message that is not empty.")
+    if any(message.role == "system" for message in messages):
+        raise InputError("System messages are the agent's own; a conversation holds user and assistant messages.")
+
+
+def _content(messages: Sequence[Message], evidence: Sequence[Evidence], text: str) -> dict[str, object]:
+    return {
+        "messages": [[m.role, m.content] for m in messages],
+        "evidence": [[e.number, e.chunk_id, e.text] for e in evidence],
+        "answer": text,
+    }
+
+
+def _nothing_found(found: Retrieval) -> str:
+    sentence = "I can't find that in the datasets attached to this agent."
+    return f"{sentence} The nearest documents are: {'; '.join(found.nearest)}." if found.nearest else sentence
+
+
+def _ending(decision: Decision) -> Ending:
+    return ("escalated" if decision.action == "escalate" else "refused"), decision
+
+
+def _gate_ending(record: TurnRecord, gate: ReleaseGate, *, answered: Outcome) -> Ending:
+    record.note("output", gate.decision, gate.findings, gate.rail_ms)
+    record.max_held_chars = gate.max_held_chars
+    if not gate.decision.allowed:
+        return _ending(gate.decision)
+    return answered, gate.decision if gate.decision.action == "redact" else ALLOWED
+
+
+def _fail_closed(exc: Exception) -> Decision:
+    part = "ledger" if isinstance(exc, LedgerError) else "engine" if isinstance(exc, CoreError) else "turn"
+    message = {
+        "ledger": "This turn could not be recorded, so nothing more of it is shown. Nothing was lost; try again later.",
+        "engine": "The model could not answer this time. Nothing was lost; try again in a moment.",
+        "turn": "Something went wrong, so the turn was stopped. Nothing was lost; try again in a moment.",
+    }[part]
+    return Decision("block", f"{type(exc).__name__}: {exc}", f"fail-closed.{part}", message)

@@ -1,0 +1,126 @@
+"""Conditions of rules: CEL expressions, compiled and checked before they run.
+
+A condition sees one finding: `finding.rail`, `finding.category`, `finding.score` (0.0 to 1.0), `stage`, `agent.level`,
+`actor.role`, `actor.kind`. Every string in it has to be a word of that vocabulary, so that a misspelt category is an
+error and not a rule that never fires.
+"""
+
+import itertools
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import cel
+
+from governance.errors import PolicyError
+from governance.schema import LEVELS, ROLES, Level, Stage, UserRole
+
+STAGES: tuple[Stage, ...] = get_args(Stage)
+KINDS = ("user", "key")
+FIELDS = {"finding": ("rail", "category", "score"), "agent": ("level",), "actor": ("role", "kind")}
+_STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+_NAME = re.compile(r"(?<![\w.])([A-Za-z_]\w*)(?:\s*\.\s*([A-Za-z_]\w*))?")
+_WORDS = frozenset({"in", "true", "false", "stage", "size", "startsWith", "endsWith", "contains"})
+_COARSE = (0.0, 0.5, 1.0)
+_FINE = tuple(i / 20 for i in range(21))
+
+Vocabulary = Mapping[str, Collection[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that a condition sees."""
+
+    rail: str
+    category: str
+    score: float
+    stage: Stage
+    level: Level
+    role: UserRole
+    kind: str
+
+    def variables(self) -> dict[str, Any]:
+        """Return the variables of the CEL expression."""
+        return {
+            "finding": {"rail": self.rail, "category": self.category, "score": float(self.score)},
+            "stage": self.stage,
+            "agent": {"level": self.level},
+            "actor": {"role": self.role, "kind": self.kind},
+        }
+
+
+class Condition:
+    """A compiled condition."""
+
+    def __init__(self, expression: str, *, place: str) -> None:
+        """Compile an expression; `place` names file and rule in errors."""
+        self._place = place
+        _check_names(expression, place=place)
+        try:
+            self._program = cel.compile(expression)
+        except (ValueError, RuntimeError, RecursionError) as exc:
+            raise PolicyError(f"{place}: the condition is not valid CEL: {exc}") from exc
+        self._expression = expression
+
+    def holds(self, case: Case) -> bool:
+        """Evaluate the condition.
+
+        Raises:
+            PolicyError: It can't be evaluated, or gives something other than true or false.
+        """
+        try:
+            result = self._program.execute(case.variables())
+        except Exception as exc:
+            raise PolicyError(f"{self._place}: the condition can't be evaluated: {exc}") from exc
+        if not isinstance(result, bool):
+            raise PolicyError(f"{self._place}: the condition gives {type(result).__name__}, expected true or false.")
+        return result
+
+    def check(self, vocabulary: Vocabulary) -> None:
+        """Try the condition on samples that span all it can meet.
+
+        Raises:
+            PolicyError: A word is unknown, a sample can't be evaluated, or no sample makes the condition true.
+        """
+        self._check_words(vocabulary)
+        if any([self.holds(case) for case in samples(vocabulary, scores=_COARSE)]):
+            return
+        if not any(self.holds(case) for case in samples(vocabulary, scores=_FINE, every_actor=True)):
+            raise PolicyError(
+                f"{self._place}: the rule can never fire: no rail, category, score, stage, level and actor makes "
+                f"{self._expression!r} true. Correct the condition or remove the rule."
+            )
+
+    def _check_words(self, vocabulary: Vocabulary) -> None:
+        known = {*vocabulary, *itertools.chain(*vocabulary.values()), *STAGES, *LEVELS, *ROLES, *KINDS}
+        unknown = sorted({match.group()[1:-1] for match in _STRING.finditer(self._expression)} - known)
+        if unknown:
+            raise PolicyError(
+                f"{self._place}: unknown word {', '.join(map(repr, unknown))} in the condition. Expected a rail "
+                f"({', '.join(sorted(vocabulary))}), one of their categories, a stage, a level, a role or a kind of actor."
+            )
+
+
+def _check_names(expression: str, *, place: str) -> None:
+    for match in _NAME.finditer(_STRING.sub('""', expression)):
+        name, selected = match.groups()
+        if name in FIELDS:
+            if selected not in FIELDS[name]:
+                found = f"{name}.{selected}" if selected else name
+                expected = ", ".join(f"{name}.{each}" for each in FIELDS[name])
+                raise PolicyError(f"{place}: unknown field {found} in the condition. Expected {expected}.")
+        elif name not in _WORDS:
+            raise PolicyError(
+                f"{place}: unknown name {name!r} in the condition. Expected stage, {', '.join(FIELDS)} and their fields."
+            )
+
+
+def samples(vocabulary: Vocabulary, *, scores: tuple[float, ...], every_actor: bool = False) -> Iterator[Case]:
+    """Yield cases over all rails, categories, stages and levels, with all kinds of actor in each or taken in turn."""
+    actors = list(itertools.product(ROLES, KINDS))
+    turns = itertools.cycle(actors)
+    words = [(rail, category) for rail in sorted(vocabulary) for category in sorted(vocabulary[rail])]
+    for (rail, category), score, stage, level in itertools.product(words, scores, STAGES, LEVELS):
+        for role, kind in actors if every_actor else [next(turns)]:
+            yield Case(rail, category, score, stage, level, role, kind)

@@ -1,0 +1,144 @@
+"""A policy: all rules of a folder, compiled, and what they decide.
+
+The strictest action of all rules that hold wins. An agent's level is cumulative: what `standard` refuses, `enhanced` and
+`maximum` refuse too, whatever the rules say, so that levels can only tighten. A finding that no rule names is blocked,
+and so is everything while a rule can't be evaluated.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from core.schema import digest_of
+from governance.errors import PolicyError
+from governance.policy.condition import Case, Condition, Vocabulary
+from governance.policy.document import PolicyDocument, RuleDocument, read_documents
+from governance.schema import ACTIONS, LEVELS, Action, Actor, AgentView, Decision, Finding, Stage
+
+NO_FINDING = Decision("allow", "no finding", "core.no-finding")
+_SEVERITIES = ("low", "medium", "high", "critical")
+_CACHE_LIMIT = 20_000
+_SORRY = "I can't go on with this, because a safety check did not work. Please tell the people who run this service."
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRule:
+    """A rule with its full id."""
+
+    id: str
+    document: RuleDocument
+    condition: Condition
+
+    def strictness(self) -> tuple[int, int]:
+        """Return what orders rules: the action, then the severity."""
+        return ACTIONS.index(self.document.then), _SEVERITIES.index(self.document.severity)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a policy says of findings.
+
+    Attributes:
+        decision: On all of them: that of the strictest.
+        actions: On each, in the order of the findings.
+    """
+
+    decision: Decision
+    actions: tuple[Action, ...]
+
+
+class Policy:
+    """Decides on findings. Immutable but for its cache."""
+
+    def __init__(self, documents: Sequence[PolicyDocument], *, vocabulary: Vocabulary) -> None:
+        """Compile and check every rule.
+
+        Args:
+            documents: At least one.
+            vocabulary: Rail -> categories that it may report.
+
+        Raises:
+            PolicyError: A rule doesn't compile, can't be evaluated or can never fire; or there is none.
+        """
+        if not documents:
+            raise PolicyError("A policy needs at least one document with at least one rule; found none.")
+        self.rules = tuple(_compile(document, rule) for document in documents for rule in document.rules)
+        for rule in self.rules:
+            rule.condition.check(vocabulary)
+        self.digest = digest_of([document.model_dump() for document in documents])
+        self._decided: dict[Case, Decision] = {}
+
+    def decide(self, findings: Sequence[Finding], *, stage: Stage, agent: AgentView, actor: Actor) -> Ruling:
+        """Decide on findings of one stage."""
+        decisions = [self._on(finding, stage=stage, agent=agent, actor=actor) for finding in findings]
+        strictest = max(decisions, key=lambda d: ACTIONS.index(d.action), default=NO_FINDING)
+        return Ruling(strictest, tuple(decision.action for decision in decisions))
+
+    def _on(self, finding: Finding, *, stage: Stage, agent: AgentView, actor: Actor) -> Decision:
+        case = Case(finding.rail, finding.category, finding.score, stage, agent.level, actor.role, actor.kind)
+        decision = self._decided.get(case)
+        if decision is None:
+            decision = self._at_every_level(case)
+            if len(self._decided) < _CACHE_LIMIT:
+                self._decided[case] = decision
+        return decision
+
+    def _at_every_level(self, case: Case) -> Decision:
+        try:
+            levels = LEVELS[: LEVELS.index(case.level) + 1]
+            decisions = [self._evaluate(replace(case, level=level)) for level in levels]
+        except (PolicyError, ValueError) as exc:
+            return Decision("block", f"a rule could not be evaluated: {exc}", "fail-closed.policy", _SORRY)
+        return max(reversed(decisions), key=lambda d: ACTIONS.index(d.action))
+
+    def _evaluate(self, case: Case) -> Decision:
+        holding = [rule for rule in self.rules if rule.condition.holds(case)]
+        what = f"{case.rail} found {case.category} (score {case.score:.2f}) in the {case.stage}"
+        if not holding:
+            return Decision("block", f"{what}; no rule names it", "fail-closed.unmatched", _SORRY)
+        rule = max(holding, key=PolicyRule.strictness)
+        message = "" if rule.document.then == "allow" else rule.document.message
+        return Decision(rule.document.then, what, rule.id, message)
+
+
+def _compile(document: PolicyDocument, rule: RuleDocument) -> PolicyRule:
+    return PolicyRule(
+        f"{document.id}.{rule.id}", rule, Condition(rule.when, place=f"{document.id}.yaml, rule {rule.id}")
+    )
+
+
+class PolicyBook:
+    """The running policy of a folder. A reload that fails leaves it as it is."""
+
+    def __init__(self, folder: Path, *, vocabulary: Vocabulary) -> None:
+        """Load the folder's policy.
+
+        Raises:
+            PolicyError: It doesn't load.
+        """
+        self._folder = folder
+        self._vocabulary = vocabulary
+        self.policy = load_policy(folder, vocabulary=vocabulary)
+
+    @property
+    def digest(self) -> str:
+        """Return the running policy's digest."""
+        return self.policy.digest
+
+    def reload(self) -> Policy:
+        """Replace the running policy by what the folder holds now.
+
+        Raises:
+            PolicyError: It doesn't load; the running policy stays.
+        """
+        self.policy = load_policy(self._folder, vocabulary=self._vocabulary)
+        return self.policy
+
+
+def load_policy(folder: Path, *, vocabulary: Vocabulary) -> Policy:
+    """Return the policy of a folder's documents.
+
+    Raises:
+        PolicyError: A document or rule is not valid.
+    """
+    return Policy(read_documents(folder), vocabulary=vocabulary)

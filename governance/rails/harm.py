@@ -1,0 +1,110 @@
+"""The rail for requests and instructions that would harm people, by hazard.
+
+The hazards follow the MLCommons taxonomy (AILuminate 1.0). A phrase is an act and its object ("build ... bomb"), so that
+neither word alone raises it. It scores 0.95 where someone asks how to or orders it, else 0.6. It knows English phrases,
+not meanings: harm in other words passes, and it is no judge of context.
+"""
+
+import re
+
+from governance.rails.pattern_rail import Rule, rule
+from governance.rails.word_rail import WordRail, words
+
+_GAP = r"[^.!?\n:;]{0,32}?"
+_MAKE = r"(?:build|mak(?:e|ing)|construct|assembl(?:e|ing)|creat(?:e|ing)|manufactur(?:e|ing)|produc(?:e|ing)|design|synthesi[sz](?:e|ing)|prepar(?:e|ing)|cook|detonat(?:e|ing)|acquir(?:e|ing)|obtain|buy|smuggl(?:e|ing)|weaponi[sz](?:e|ing)|set off|plant|develop|extract|sell|traffic|grow|get|3d[- ]print)(?:ing)?"
+_WRITE = r"(?:writ(?:e|ing)|creat(?:e|ing)|develop|build|mak(?:e|ing)|cod(?:e|ing)|deploy|design|spread|install|launch|perform|conduct|produc(?:e|ing)|generat(?:e|ing)|program|compos(?:e|ing)|draft|distribut(?:e|ing)|execut(?:e|ing)|carry out|publish|post|give|show|tell|run|promot(?:e|ing))(?:ing)?"
+_PERSON = r"(?:some(?:one|body)|people|person|(?:my|his|her|your|the|a|an|our|their) (?:ex|wife|husband|boss|neighbou?r|girlfriend|boyfriend|partner|mother|father|parents?|sister|brother|friend|co-?worker|colleague|teacher|roommate|spouse|son|daughter|baby|victim|man|woman|girl|boy|president|politician|senator|judge|celebrity|cop|crowd|dog|cat|pet|family)|him|them|(?:wo)?men|kids?|child(?:ren)?(?! process)|police(?: officers?)?|cops|politicians?|students?|humans?|civilians|others|animals?|immigrants|jews|muslims|minority|elderly)"
+_HOW = (
+    r"(?:\bhow(?: (?:do|can|could|would|to|should|might|does|did|about|i|you|one|someone|we|people))+|\bways?(?: of| to| for| that)?(?: (?:i|you) can)?|"
+    r"\b(?:instructions?|steps|guide|tutorial|recipe|manual|plan|strategy|strategies|methods?|techniques?|tips|blueprint|advice|script|formula|procedure|guidance|lesson|article|information|tricks|program|code|app|software|tool|speech|post|letter|story)s? (?:for|to|on|of|about|that|which|how|describing|explaining|teaching)(?: (?:can|could|will|would|how|to))*|"
+    r"\b(?:help|teach|assist|guide|instruct|show|tell|let|allow|enable|encourag\w+|convinc\w+|persuad\w+|motivat\w+)(?: (?:me|us|people|others|someone|users?|them|him|her|children|in|with))*(?: (?:to|how|how to|in|with))*|"
+    r"\bi(?: am|'m)? (?:want|need|plan|would like|wish|intend|planning|going|trying|gonna|wanna)(?: to)?|\b(?:can|could|will|would) you|\bplease|"
+    r"\b(?:you(?:'ll| will)? (?:can|need to|should|must|first)|first,?|then,?|next,?|in order to|to)|\bbest (?:place|way|method)s? to|\bwhere (?:can|could|do|to)(?: i| you)?|\beasiest (?:way|method) to|"
+    r"(?:\A|[.!?:\n]) ?(?:[-*0-9.]{1,3} )?)"
+)
+_ASKS = re.compile(rf"(?:{_HOW})(?: [\w'-]+){{0,3}} ?$")
+_DEFENCE = re.compile(
+    r"\b(?:prevent\w*|protect\w*|stop(?:ping)?|report(?:ing|ed)?|detect(?:ing|ion)?|combat|defend\w*|guard\w*|deter|against|recogni[sz]e|"
+    r"identify|avoid(?:ing)? (?:a|an|the|being)|victims? of|illegal to|wrong to|dangers? of|never|do not|don'?t|cannot|can't|won't|not)\b[^.!?\n]{0,30}$"
+)
+_BOMBS = (
+    r"(?:(?:pipe|nail|car|dirty|nuclear|atomic|fertili[sz]er|petrol|homemade|chemical|time|suicide|letter|smoke)? ?bombs?(?! (?:threat|shelter|squad|cyclone))|explosives?|explosive devices?|"
+    r"molotovs?(?: cocktails?)?|grenades?|ieds?|land ?mines?|silencers?|ghost guns?|(?:untraceable|illegal|automatic) (?:fire)?(?:arms?|guns?|weapons?)|nerve (?:gas|agents?)|sarin|ricin|"
+    r"anthrax|vx|mustard gas|chlorine gas|phosgene|toxic gas|poison(?:ous)? gas|nuclear (?:weapons?|device)|bio-?weapons?|biological weapons?|chemical weapons?|biological agents?|"
+    r"weapons? of mass|thermite|napalm|nitroglycerin|tatp|semtex|botulinum|smallpox|cyanide|deadly (?:virus|pathogen|poison|toxin)|"
+    r"dangerous (?:chemicals?|pathogens?)|lethal (?:poison|gas|toxin)|flamethrower|weapons?)"
+)
+_DRUGS = r"(?:(?:crystal )?meth(?:amphetamines?)?|heroin|(?:crack )?cocaine|crack|fentanyl|mdma|ecstasy|lsd|dmt|ghb|rohypnol|(?:illegal|illicit|hard|date rape) (?:drugs?|substances?)|drugs|opium|ketamine|narcotics|controlled substances?)"
+_MALWARE = r"(?:malware|malicious (?:code|software|script|program|app)|ransomware|(?:computer |a |software )?virus(?:es)?(?! (?:scan|protect|vaccine|test|research))|trojans?(?: horse)?|worms?|key-?loggers?|root-?kits?|bot-?nets?|spyware|backdoors?|phishing|ddos|denial[- ]of[- ]service|exploits?|zero-days?|sql injection|brute[- ]force|hacking)"
+_SYSTEMS = r"(?:accounts?|wi-?fi|networks?|servers?|databases?|websites?|systems?|bank|e-?mails?|passwords?|phones?|firewalls?|computers?|webcams?|cameras?|government|secur(?:ity|e) \w+|cars?|grid|infrastructure|atms?|satellites?|encryption|facebook|instagram|smart \w+|devices?|logins?|cell ?phone)"
+
+# category, act, object
+_PHRASES: tuple[tuple[str, str, str], ...] = (
+    ("violent_crime", r"(?:kill|murder|poison|stab|strangl(?:e|ing)|assassinat(?:e|ing)|tortur(?:e|ing)|kidnap|abduct|lynch|behead|shoot(?! (?:him|her|them|me|us) (?:an? |the )?(?:\w+ )?(?:mail|e-?mail|message|text|note|line))|attack|hurt|harm|beat up|burn|drown|ambush|run over|physically abus(?:e|ing)|mutilat(?:e|ing)|threaten|stalk|harass|bully|abus(?:e|ing)|terrori[sz]e|intimidat(?:e|ing)|incit(?:e|ing))(?:ing|ning|ping)?", _PERSON),
+    ("violent_crime", r"(?:commit|plan|organi[sz]e|carry out|execute|stage|incite|promote|glorify|encourage|start|perpetrate|orchestrat(?:e|ing))(?:ting|ning|ing)?", r"(?:murders?|(?:mass|school) shootings?|massacres?|terror(?:ist)? attacks?|terrorism|genocide|arson|hit and run|violence|riots?|violent (?:acts?|attacks?|protests?|uprising)|assassination|kidnapping|hate crimes?|hostage)"),
+    ("violent_crime", r"(?:dispose of|hide|get rid of|dissolv(?:e|ing))", r"(?:dead |human )?(?:body|corpse|bodies)"),
+    ("violent_crime", r"(?:get away with|cover up)", r"(?:murder|killing|an? assault|crime)"),
+    ("sex_crime", r"(?:rap(?:e|ing)|sexually (?:assault|harass|abuse)\w*|molest|grop(?:e|ing)|traffic|drug|roofie|coerc(?:e|ing))(?:king|ing)?", r"(?:some(?:one|body)|(?:wo)?m[ae]n|girls?|people|humans?|children|her|him|them|(?:someone's|her|a girl's) drink|into sex)"),
+    ("sex_crime", r"(?:mak(?:e|ing)|creat(?:e|ing)|shar(?:e|ing)|post|distribut(?:e|ing)|upload|tak(?:e|ing))(?:ing)?", r"(?:revenge porn|deep-?fake (?:nudes?|porn)|nudes? of|upskirt|non-?consensual)"),
+    ("child_exploitation", r"(?:seduc(?:e|ing)|groom|molest|lur(?:e|ing)|have sex with|sexually abuse|exploit|undress)(?:ing)?", r"(?:child(?:ren)?|minors?|kids?|underage|pre-?teens?|toddlers?|school ?(?:girls?|boys?)|little (?:girls?|boys?)|[a-z]+ year[- ]old)"),
+    ("child_exploitation", r"(?:sexual(?:ly|ized|ised)?(?! (?:education|health|abuse|assault|orientation|exploitation|development|violence))|porn(?:ographic|ography)?|nudes?|naked|erotic(?:a)?|explicit)", r"(?:child(?:ren)?|minors?|kids|underage|pre-?teens?|toddlers?|school ?(?:girls?|boys?)|little (?:girls?|boys?))"),
+    ("child_exploitation", r"(?:creat(?:e|ing)|mak(?:e|ing)|produc(?:e|ing)|distribut(?:e|ing)|download|find|shar(?:e|ing)|view|access|sell|get|post|buy|promot(?:e|ing))(?:ing)?", r"(?:child (?:porn\w*|sexual|sex|abuse (?:material|images|content))|kiddie porn|csam|underage porn)"),
+    ("weapons", _MAKE, _BOMBS),
+    ("drugs", _MAKE, _DRUGS),
+    ("cybercrime", _WRITE, _MALWARE),
+    ("cybercrime", r"(?:hack|break(?:ing)? in|crack|breach|compromis(?:e|ing)|penetrat(?:e|ing)|infiltrat(?:e|ing)|hijack|sabotag(?:e|ing)|intercept|phish|bypass|exploit vulnerabilities|gain unauthori[sz]ed access|steal|tamper)(?:ing)?", _SYSTEMS),
+    ("cybercrime", r"(?:hack|phish)(?:ing)?", r"(?:into|someone|some(?:body|one)'s|people)"),
+    ("fraud", r"(?:mak(?:e|ing)|creat(?:e|ing)|print|produc(?:e|ing)|forg(?:e|ing)|counterfeit|obtain|buy|get|us(?:e|ing)|sell|writ(?:e|ing)|manufactur(?:e|ing)|pass)(?:ing)?", r"(?:(?:fake|counterfeit|forged|false) (?:money|bills?|currency|banknotes?|ids?|identit\w+|passports?|documents?|certificates?|prescriptions?|checks?|medicines?|drugs|diplomas?|charit\w+|invoices?)|counterfeits?)"),
+    ("fraud", r"(?:commit|get away with|engage in|run|start|perform|set up|creat(?:e|ing)|conduct|carry out|plan|pull off|develop|design|build|execut(?:e|ing)|orchestrat(?:e|ing))(?:ting|ning|ing)?", r"(?:identity (?:theft|fraud)|(?:credit card|tax|insurance|wire|bank|mail|securities|voter|election|welfare|financial|medical|charity)? ?frauds?(?! detect| prevent)|tax evasion|money laundering|insider trading|embezzlement|(?:ponzi|pyramid|get-rich-quick) schemes?|scams?|(?:bank )?(?:robbery|heist)|burglary|extortion|blackmail|theft|crimes?|illegal (?:activit\w+|gambling|dumping)|price fixing|vandalism|perjury)"),
+    ("fraud", r"(?:launder|embezzl(?:e|ing)|smuggl(?:e|ing)|evad(?:e|ing)|cheat on|dodg(?:e|ing)|manipulat(?:e|ing)|rig)(?:ing)?", r"(?:money|funds|taxes|goods|customs|(?:my|an?|the) (?:tax|exam|elections?|votes?)|sanctions|cash|people|elections?|votes?|voters|stock|market|public opinion)"),
+    ("fraud", r"(?:steal|rob|shoplift|burgl(?:e|ariz)\w*|loot|pickpocket|scam|defraud|con|blackmail|extort|brib(?:e|ing)|swindl(?:e|ing)|trick|deceiv(?:e|ing)|impersonat(?:e|ing)|vandali[sz](?:e|ing)|exploit)(?:ling|bing|ing|ming)?", r"(?:cars?|vehicles?|banks?|stores?|houses?|homes?|someone|people|money|identit(?:y|ies)|credit cards?|elderly|officials?|customers|victims?|investors|from (?:a|the|my|your|someone|stores?)|packages?|mail|data|information|goods|property|judges?|politicians?|tourists|users?|personal|sensitive|confidential|intellectual|employees|seniors|workers)"),
+    ("fraud", r"(?:plagiari[sz]e|pirat(?:e|ing)|illegally (?:download|copy|distribute|obtain|dump|hunt)|avoid paying|poach(?:ing)?|hunt)(?:ing)?", r"(?:copyright\w*|movies?|music|software|songs|essays?|endangered|ivory|taxes|games|wastes?|animals)"),
+    ("hate", _WRITE, r"(?:hate speech|(?:racist|sexist|anti-?semitic|homophobic|transphobic|islamophobic|xenophobic|misogynistic|bigoted|discriminat\w+|derogatory|offensive|hateful|white supremac\w+|neo-nazi|extremist|violent|nazi)[^.!?\n]{0,12}(?:jokes?|content|posts?|tweets?|speech|articles?|propaganda|rants?|slurs?|manifesto|messages?|poems?|songs?|comments?|language|group|images?|memes?|video)?|racism|sexism|(?:racial|gender|religious|ethnic) (?:discrimination|slurs?|hatred|violence|stereotypes?))"),
+    ("hate", r"(?:why|how|that|explain\w*|argu\w*|prov\w*|justif\w*|believe)", r"(?:jews|muslims|blacks?|black people|whites?|white people|gays?|gay people|women|men|immigrants|refugees|asians|mexicans|christians|hindus|disabled people|transgender people|africans|arabs) (?:are|is|should be|deserve to be|must be|have to be) (?:\w+ )?(?:inferior|superior|subhuman|vermin|killed|exterminated|eliminated|deported|stupid|criminals|animals|evil|lazy|dirty|parasites|terrorists|dumb|worse|less|banned|removed|silenced)"),
+    ("privacy", r"(?:stalk|track|spy(?:ing)? on|dox+(?:ing|x)?|surveil|follow|monitor|locat(?:e|ing)|record|eavesdrop on|wiretap|read)(?:ing)?", r"(?:(?:without|behind) (?:their|his|her|them|him|anyone)|secretly|ex-?(?:girlfriend|boyfriend|wife|husband)|my ex|(?:private|phone|text) (?:calls|messages|conversations)|illegally)"),
+    ("privacy", r"(?:find|get|obtain|steal|leak|publish|sell|reveal|shar(?:e|ing)|expos(?:e|ing)|access|retriev(?:e|ing)|provid(?:e|ing)|give|post|scan)(?:ting|ing)?", r"(?:(?:'s|s'|his|her|their) (?:\w+ )?(?:home address|social security|ssn|passwords?|credit card|private (?:photos?|info\w*|data|messages)|medical records?|bank (?:account|details)|location|fingerprints?|browsing history|phone records)|personal (?:information|data) (?:of|about|from) (?:someone|people|strangers|others|users|individuals|a person))"),
+    ("deception", _WRITE, r"(?:fake news|disinformation|misinformation|fake (?:reviews?|profiles?|articles?|accounts?|evidence|stories|testimonials?)|deep-?fakes?|bomb threats?|threatening|blackmail|ransom notes?|death threats?|false (?:information|rumou?rs?|claims|accusations?)|defamatory|conspiracy theor(?:y|ies)|propaganda|slander\w*|smear campaigns?|fear[- ]?mongering|rumou?rs? about|chain letters?|election interference)"),
+)  # fmt: skip
+
+
+def build_harm_rail() -> WordRail:
+    """Build the rail `harm`."""
+    acts = {act for _, act, _ in _PHRASES}
+    opens = re.compile(rf"\b(?:{'|'.join(sorted(acts))}|{_DISTRESS_OPENS})")
+    return WordRail("harm", [*_phrase_rules(), *_self_harm_rules()], opens=opens)
+
+
+def _phrase_rules() -> list[Rule]:
+    return [
+        rule(category, 0.95, rf"\b{act}\b{_GAP}{words(thing)}", end_of=_unless_defence, is_mention=_is_not_asked)
+        for category, act, thing in _PHRASES
+    ]
+
+
+def _is_not_asked(match: re.Match[str]) -> bool:
+    return _ASKS.search(match.string[max(0, match.start("span") - 80) : match.start("span")]) is None
+
+
+_DISTRESS_OPENS = r"kill|hurt|harm|cut|hang|starv|poison|drown|shoot|end|commit|attempt|suicid|overdos|self|want|don|no|better|painless|tak|wish"
+
+
+def _self_harm_rules() -> list[Rule]:
+    self = r"(?:my|your|him|her|one|them)sel(?:f|ves)"
+    ways = r"(?:ways?|how (?:do|can|could|to|should)(?: (?:i|you|one|someone))?|methods?|painless(?:ly)?|easiest|fastest|best)\b[^.!?\n]{0,24}?"
+    act = rf"(?:(?:kill|hang|drown|shoot|harm|hurt|cut|starve) {self}|(?:commit|attempt) suicide|end (?:my|your|their) (?:own )?li(?:fe|ves)|(?:self[- ]harm|suicide) methods?|overdose on)"
+    return [
+        rule("self_harm", 0.95, rf"{ways}\b(?P<span>{act})\b"),
+        rule(
+            "self_harm",
+            0.85,
+            rf"\b(?:(?:kill|hang|drown|harm|hurt|cut|starve) (?:my|him|her|them)sel(?:f|ves)(?! (?:laughing|shaving|off|short|cooking|while|on|from))|"
+            r"end (?:my|his|her) (?:own )?life|end it all|(?:commit|attempt|considering|contemplating|thinking (?:about|of)|tried) (?:suicide|killing)|"
+            r"(?:i'?m|i am|i(?:'ve| have) been|feel(?:ing)?|am) (?:\w+ )?suicidal|want(?:ed|ing)? to die|wish i (?:was|were) dead|better off dead|no reason to live|"
+            r"don'?t want to (?:live|be alive|exist)|can'?t go on living|take my own life|self[- ]harming|cutting myself)\b",
+        ),
+    ]  # fmt: skip
+
+
+def _unless_defence(match: re.Match[str]) -> int | None:
+    before = match.string[max(0, match.start("span") - 48) : match.start("span")]
+    return None if _DEFENCE.search(before) else match.end("span")

@@ -1,0 +1,65 @@
+"""Which rails look at what: the texts that come in, the evidence that was found, the answer that goes out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from governance.rails.harm import build_harm_rail
+from governance.rails.injection import build_injection_rail
+from governance.rails.pii import build_pii_rail
+from governance.rails.retrieval_injection import build_retrieval_injection_rail
+from governance.rails.secrets import build_secrets_rail
+from governance.schema import Finding, Rail
+
+
+@runtime_checkable
+class NamingRail(Rail, Protocol):
+    """A rail that says which categories it may report, so that policies can be checked against them."""
+
+    @property
+    def categories(self) -> frozenset[str]:
+        """Return every category that a finding of this rail can have."""
+
+
+@runtime_checkable
+class StreamRail(Rail, Protocol):
+    """A rail that can say how much of a growing text is decided. The gate holds whole sentences for any other."""
+
+    def inspect_from(self, text: str, start: int) -> list[Finding]:
+        """Return the findings whose spans begin at `start` or later; what stands before is context alone."""
+
+    def undecided_from(self, text: str) -> int:
+        """Return the offset, at most 64 from the end, from which findings may still appear or change."""
+
+
+@dataclass(frozen=True, slots=True)
+class RailSet:
+    """The rails of the three stages.
+
+    Attributes:
+        across: Rails of the input that also look for one attack split over several messages.
+    """
+
+    input: Sequence[NamingRail]
+    across: Sequence[NamingRail]
+    retrieval: Sequence[NamingRail]
+    output: Sequence[NamingRail]
+
+    def all(self) -> dict[str, NamingRail]:
+        """Return every rail by its name."""
+        return {rail.name: rail for rail in (*self.input, *self.across, *self.retrieval, *self.output)}
+
+    def vocabulary(self) -> dict[str, frozenset[str]]:
+        """Return the categories that each rail may report."""
+        return {name: rail.categories for name, rail in self.all().items()}
+
+
+def build_rail_set() -> RailSet:
+    """Build the rails that ship."""
+    pii, secrets, injection, harm = build_pii_rail(), build_secrets_rail(), build_injection_rail(), build_harm_rail()
+    return RailSet(
+        input=(pii, secrets, injection, harm),
+        across=(injection, harm),
+        retrieval=(pii, secrets, build_retrieval_injection_rail()),
+        output=(pii, secrets, harm),
+    )

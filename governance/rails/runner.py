@@ -1,0 +1,71 @@
+"""Run rails under a deadline, so that a rail that raises or hangs becomes an error and never a pass.
+
+A hung rail's thread can't be ended from outside; it is left behind, and with `MAX_STUCK` of them every further check
+fails at once. A rail that holds the interpreter's lock can't be timed out: rails made of patterns are bounded by their
+rules instead.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from governance.errors import RailError
+from governance.schema import Finding, Rail
+
+MAX_STUCK = 64
+
+
+@dataclass(slots=True)
+class _Run:
+    findings: list[list[Finding]] = field(default_factory=list)
+    rail_ms: dict[str, float] = field(default_factory=dict)
+    current: str = ""
+    error: Exception | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+class RailRunner:
+    """Runs rails over texts. Safe to share between threads."""
+
+    def __init__(self, *, deadline_s: float, timer: Callable[[], float] = time.perf_counter) -> None:
+        self._deadline_s = deadline_s
+        self._timer = timer
+        self._places = threading.Semaphore(MAX_STUCK)
+
+    def run(self, jobs: Sequence[tuple[Rail, str]]) -> tuple[list[list[Finding]], dict[str, float]]:
+        """Return each job's findings, and the milliseconds that each rail took.
+
+        Raises:
+            RailError: A rail raised, gave something that is no finding in its text, or was late.
+        """
+        if not self._places.acquire(blocking=False):
+            raise RailError(f"{MAX_STUCK} checks are still running. Restart the service and look for a rail that hangs.")
+        run = _Run()
+        threading.Thread(target=self._work, args=(run, jobs), daemon=True, name="rails").start()
+        if not run.done.wait(self._deadline_s):
+            raise RailError(f"The rail {run.current!r} did not answer within {self._deadline_s:g} s.")
+        if run.error is not None:
+            raise RailError(f"The rail {run.current!r} failed: {type(run.error).__name__}.") from run.error
+        return run.findings, run.rail_ms
+
+    def _work(self, run: _Run, jobs: Sequence[tuple[Rail, str]]) -> None:
+        try:
+            for rail, text in jobs:
+                run.current = rail.name
+                started = self._timer()
+                findings = list(rail.inspect(text))
+                _check(findings, text)
+                run.findings.append(findings)
+                run.rail_ms[rail.name] = run.rail_ms.get(rail.name, 0.0) + 1000 * (self._timer() - started)
+        except Exception as exc:  # noqa: BLE001 - whatever a rail raises must stop the turn, not the thread
+            run.error = exc
+        finally:
+            self._places.release()
+            run.done.set()
+
+
+def _check(findings: Sequence[Finding], text: str) -> None:
+    for finding in findings:
+        if not (0 <= finding.start <= finding.end <= len(text) and 0 <= finding.score <= 1):
+            raise ValueError(f"a finding lies outside its text or its score outside 0..1: {finding.category}")

@@ -1,0 +1,71 @@
+"""Rules over words: the rail that finds phrases however they are disguised by look-alikes, gaps or digits.
+
+A phrase's span is at most `WINDOW` characters long once invisible characters are gone, so that it can be checked on a
+stream too. Words of other languages than English are not covered.
+"""
+
+import re
+from collections.abc import Sequence
+
+from core.schema import digest_of
+from governance.rails.fold import fold, read_leet, squeeze
+from governance.rails.pattern_rail import WINDOW, Rule, describe, last_word
+from governance.schema import Finding
+
+
+class WordRail:
+    """A rail made of phrases. Pure, and fit for streams."""
+
+    def __init__(self, name: str, rules: Sequence[Rule], *, opens: re.Pattern[str] | None = None) -> None:
+        """Take the rules of a rail.
+
+        Args:
+            name: As findings and policies call it.
+            rules: What it finds, written in lower case.
+            opens: Matches where a phrase may start; without it, the rail can't be asked about streams.
+        """
+        self.name = name
+        self.categories = frozenset(r.category for r in rules)
+        self.version = digest_of([name, [r.identity() for r in rules], opens.pattern if opens else ""])
+        self._rules = tuple(rules)
+        self._opens = opens
+
+    def inspect(self, text: str) -> list[Finding]:
+        """Return findings with spans into `text`, sorted by start."""
+        return self.inspect_from(text, 0)
+
+    def inspect_from(self, text: str, start: int) -> list[Finding]:
+        """Return the findings whose spans begin at `start` or later; what stands before is context alone."""
+        squeezed = squeeze(text)
+        lowered = squeezed.text.lower() if len(squeezed.text.lower()) == len(squeezed.text) else squeezed.text
+        best: dict[tuple[str, int], Finding] = {}
+        for plain in {lowered, read_leet(lowered)}:
+            for each in self._rules:
+                for begin, end, score in each.matches(plain):
+                    finding = self._finding(each.category, score, text, squeezed.span(begin, end))
+                    key = each.category, finding.start
+                    if finding.start >= start and (key not in best or _weight(best[key]) < _weight(finding)):
+                        best[key] = finding
+        return sorted(best.values(), key=lambda f: (f.start, -f.end, -f.score))
+
+    def _finding(self, category: str, score: float, text: str, span: tuple[int, int]) -> Finding:
+        words_found = describe(text[slice(*span)], show=True)
+        return Finding(self.name, category, score, *span, words_found)
+
+    def undecided_from(self, text: str) -> int:
+        """Return the offset from which findings may still appear or change when the text goes on."""
+        cut = max(0, len(text) - WINDOW)
+        plain = fold(text[cut:]).lower()
+        if self._opens is None or len(plain) != len(text) - cut:
+            return cut
+        opened = self._opens.search(plain)
+        return cut + min(last_word(plain), opened.start() if opened else len(plain))
+
+
+def words(*phrases: str) -> str:
+    """Return a group that matches any of these patterns as whole words."""
+    return rf"\b(?:{'|'.join(phrases)})\b"
+
+
+def _weight(finding: Finding) -> tuple[float, int]:
+    return finding.score, finding.end

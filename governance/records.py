@@ -1,0 +1,81 @@
+"""Records: everything of the workbench that needs no model. The dashboard and the reading commands run on it alone."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from core.config import Settings
+from core.store.database import Store
+from core.store.migrate import open_store
+from governance.agents import Agents
+from governance.conversations import Conversations
+from governance.identity import Identity, require
+from governance.ledger import ContentVault, Ledger, load_master_key, load_signer
+from governance.metrics import MetricsCollector
+from governance.schema import Actor, Resource
+
+
+def utc_now() -> datetime:
+    """Return the time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """Return a random id."""
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The open stores and the services on them."""
+
+    settings: Settings
+    store: Store
+    identity: Identity
+    ledger: Ledger
+    vault: ContentVault
+    agents: Agents
+    conversations: Conversations
+    metrics: MetricsCollector
+
+    def erase_subject(self, actor: Actor, user_id: str) -> int:
+        """Destroy the key of a person's content and return how many contents that erased; it is recorded.
+
+        Raises:
+            AccessDenied: The actor may not manage users.
+        """
+        require(actor, "user.manage", Resource("user", user_id))
+        erased = self.vault.erase(user_id)
+        self.ledger.append("subject.erased", {"subject_id": user_id, "contents": erased}, actor_id=actor.id)
+        return erased
+
+    def close(self) -> None:
+        """Close the ledger's writer and the database."""
+        self.ledger.close()
+        self.store.close()
+
+
+def open_records(settings: Settings) -> Records:
+    """Open database, ledger, keys and the services on them; create what a first start needs."""
+    keys = settings.data_folder / "keys"
+    setting = settings.master_key.get_secret_value() if settings.master_key else None
+    store = open_store(settings.sqlalchemy_url())
+    ledger = Ledger(store, signer=load_signer(keys), clock=utc_now)
+    vault = ContentVault(store, master_key=load_master_key(keys, setting), clock=utc_now, ids=new_id)
+    return Records(
+        settings=settings,
+        store=store,
+        identity=Identity(
+            store,
+            key_folder=keys,
+            session_ttl_s=settings.session_ttl_s,
+            login_attempts=settings.login_attempts,
+            login_window_s=settings.login_window_s,
+            clock=utc_now,
+        ),
+        ledger=ledger,
+        vault=vault,
+        agents=Agents(store, ledger=ledger, clock=utc_now, new_id=new_id),
+        conversations=Conversations(store, vault=vault, clock=utc_now, new_id=new_id),
+        metrics=MetricsCollector(ledger, clock=utc_now),
+    )

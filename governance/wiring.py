@@ -1,0 +1,118 @@
+"""The composition root: Settings -> a Workbench with the engine in this process. Alone it imports what loads models."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.config import Settings
+from core.datasets.dataset_manager import DatasetManager
+from core.llm.permits import PermitOffice
+from core.llm.profiles import load_profile
+from core.llm.transformers_engine import TransformersEngine
+from core.rag.embedding import Embedder
+from core.rag.lexical import LexicalIndex
+from core.rag.prompt import render_prompt
+from core.rag.reader import Reader
+from core.rag.retriever import HybridRetriever
+from core.rag.vectors import open_vectors
+from core.schema import Engine
+from governance.agents import AgentDraft
+from governance.dialogue import Dialogue
+from governance.errors import InputError
+from governance.governance_engine import GovernanceEngine
+from governance.native_llm import NativeLLM
+from governance.policy import PolicyBook
+from governance.rails import build_rail_set
+from governance.records import Records, new_id, open_records, utc_now
+from governance.schema import Actor, AgentView
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """Everything, with the model."""
+
+    records: Records
+    native_llm: NativeLLM
+    dialogue: Dialogue
+    governance: GovernanceEngine
+    datasets: DatasetManager
+
+    def create_agent(self, actor: Actor, draft: AgentDraft) -> AgentView:
+        """Create an agent that this process can run.
+
+        Raises:
+            InputError: The profile is not the one that runs, or the adapter does not exist.
+        """
+        info = self.native_llm.engine.info
+        if draft.profile != info.profile:
+            raise InputError(f"This workbench runs the profile {info.profile!r}, not {draft.profile!r}.")
+        if draft.adapter is not None and draft.adapter not in info.adapters:
+            known = ", ".join(sorted(info.adapters)) or "none"
+            raise InputError(f"There is no adapter {draft.adapter!r}; known: {known}.")
+        return self.records.agents.create(actor, draft)
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.records.close()
+
+
+def open_workbench(settings: Settings) -> Workbench:
+    """Open the records, load the model and the indexes, and join them behind the door."""
+    records = open_records(settings)
+    office = PermitOffice(settings.permit_ttl_s, clock=utc_now)
+    engine = TransformersEngine(
+        load_profile(settings.profile, settings),
+        office=office,
+        device=settings.device,
+        offline=settings.offline,
+        slots=settings.engine_slots,
+        queue_timeout_s=settings.queue_timeout_s,
+    )
+    return build_workbench(records, engine=engine, office=office)
+
+
+def build_governance(settings: Settings) -> GovernanceEngine:
+    """Join the rails and the policies that ship."""
+    rails = build_rail_set()
+    policies = PolicyBook(DATA / "policies", vocabulary=rails.vocabulary())
+    return GovernanceEngine(rails, policies, deadline_s=settings.rail_deadline_s)
+
+
+def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -> Workbench:
+    """Join records, an engine and the indexes of the settings; tests pass an engine of their own."""
+    settings = records.settings
+    vectors = open_vectors(settings)
+    lexical = LexicalIndex(settings.data_folder / "lexical")
+    embedder = Embedder()
+    retriever = HybridRetriever(
+        records.store,
+        vectors,
+        lexical,
+        embedder,
+        Reader(lexical),
+        threshold=settings.answerable_threshold,
+    )
+    governance = build_governance(settings)
+    native_llm = NativeLLM(
+        engine,
+        retriever=retriever,
+        governance=governance,
+        ledger=records.ledger,
+        vault=records.vault,
+        permits=office,
+        render_prompt=render_prompt,
+        usable_datasets=records.agents.usable_datasets,
+        max_answer_tokens=settings.max_answer_tokens,
+        top_k=settings.retrieval_top_k,
+        timer=time.perf_counter,
+        new_id=new_id,
+    )
+    return Workbench(
+        records=records,
+        native_llm=native_llm,
+        dialogue=Dialogue(native_llm, agents=records.agents, conversations=records.conversations),
+        governance=governance,
+        datasets=DatasetManager(records.store, vectors, lexical, embedder, clock=utc_now),
+    )

@@ -1,0 +1,169 @@
+"""Fixtures for every test: a clock that stands still, a migrated SQLite store, and a real PostgreSQL server."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from core.store.database import Store, connect
+from core.store.migrate import open_store
+
+
+class FakeClock:
+    """A clock that moves only when told."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, copied for each test because migrating takes longer."""
+    path = tmp_path_factory.mktemp("migrated") / "promethios.db"
+    open_store(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture
+def store(migrated_file: Path, tmp_path: Path) -> Iterator[Store]:
+    """A migrated SQLite store of this test alone."""
+    path = tmp_path / "promethios.db"
+    shutil.copyfile(migrated_file, path)
+    opened = connect(f"sqlite:///{path}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of a PostgreSQL server that lives as long as the test session, without a database's name."""
+    programs = _postgres_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL's initdb and pg_ctl are neither on PATH nor in /usr/lib/postgresql")
+    # Not pytest's folder: PostgreSQL refuses root, and root's folders are closed to the account it runs as.
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=_memory_folder()))
+    account = _unprivileged_account()
+    if account is not None:
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    port = _free_port()
+    data, log = folder / "data", folder / "log"
+    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
+    control = [programs / "pg_ctl", "-D", data, "-w"]
+    try:
+        _run_as(account, [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"])
+        _run_as(account, [*control, "-l", log, "-o", options, "start"])
+        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}"
+        _run_as(account, [*control, "-m", "immediate", "stop"])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres_url: str) -> str:
+    """The name of a migrated PostgreSQL database, the template of each test's own."""
+    _execute(postgres_url, "CREATE DATABASE migrated TEMPLATE template0")
+    open_store(f"{postgres_url}/migrated").close()
+    return "migrated"
+
+
+_database_numbers = count()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without any table, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+    else:
+        yield from _fresh_database(request.getfixturevalue("postgres_url"), template="template0")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh migrated database, on SQLite and on PostgreSQL: what `any_store` has open."""
+    if request.param == "sqlite":
+        path = tmp_path / "any.db"
+        shutil.copyfile(request.getfixturevalue("migrated_file"), path)
+        yield f"sqlite:///{path}"
+    else:
+        template: str = request.getfixturevalue("migrated_database")
+        yield from _fresh_database(request.getfixturevalue("postgres_url"), template=template)
+
+
+@pytest.fixture
+def any_store(database_url: str) -> Iterator[Store]:
+    """A migrated store of this test alone, on SQLite and on PostgreSQL."""
+    opened = connect(database_url)
+    yield opened
+    opened.close()
+
+
+def _fresh_database(server: str, *, template: str) -> Iterator[str]:
+    name = f"test_{next(_database_numbers)}"
+    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield f"{server}/{name}"
+    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(server: str, statement: str) -> None:
+    with psycopg.connect(f"{server.replace('+psycopg', '')}/postgres", autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def _memory_folder() -> str | None:
+    """A folder in memory, where a new database takes a tenth of the time; None where there is too little of it."""
+    memory = Path("/dev/shm")
+    return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > 2 << 30 else None
+
+
+def _postgres_programs() -> Path | None:
+    on_path = shutil.which("initdb")
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
+    found = [Path(on_path).resolve(), *installed] if on_path else installed
+    return next((program.parent for program in found if (program.parent / "pg_ctl").exists()), None)
+
+
+def _unprivileged_account() -> pwd.struct_passwd | None:
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return pwd.getpwnam("postgres" if "postgres" in names else "nobody")
+
+
+def _run_as(account: pwd.struct_passwd | None, command: list[str | Path]) -> None:
+    """Run a PostgreSQL program, as the account when this process is root."""
+    user, group = (account.pw_uid, account.pw_gid) if account else (None, None)
+    groups = [] if account else None
+    with tempfile.TemporaryFile() as output:  # a pipe would stay open in the server that pg_ctl leaves behind
+        done = subprocess.run(
+            command, user=user, group=group, extra_groups=groups, cwd="/", stdout=output, stderr=subprocess.STDOUT
+        )
+        output.seek(0)
+        assert done.returncode == 0, output.read().decode()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
