@@ -8,7 +8,7 @@ is `governance.identity.authorize`.
 import logging
 import re
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -25,7 +25,7 @@ from governance.schema import Actor, Decision
 SESSION_COOKIE = "promethios_session"
 USER_HEADER = "x-promethios-user"
 OWN_HEADERS = b"x-promethios-"
-SIGN_IN, SIGN_OUT, PASSWORD = "/sign-in", "/sign-out", "/account/password"  # noqa: S105 - paths
+SIGN_IN, SIGN_OUT, PASSWORD = "/sign-in", "/sign-out", "/account/password"
 API = "/api/"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 POLICY_VIOLATION = 1008
@@ -218,7 +218,7 @@ def _refusal_response(connection: HTTPConnection, refusal: Refusal) -> Response:
     if _wants_page(connection) and refusal in (NO_ONE, CHANGE_FIRST):
         page = SIGN_IN if refusal is NO_ONE else PASSWORD
         return RedirectResponse(f"{page}?next={quote(_local_url(connection.scope), safe='/')}", status_code=303)
-    headers: dict[Literal["www-authenticate"], str] = {"www-authenticate": "Bearer"} if refusal.status == 401 else {}
+    headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else {}
     return JSONResponse(error_body(refusal.code, refusal.message, refusal.hint), refusal.status, headers)
 
 
@@ -229,5 +229,6 @@ def _wants_page(connection: HTTPConnection) -> bool:
 
 
 def _local_url(scope: Scope) -> str:
+    path: str = scope["path"]
     query = scope["query_string"].decode("latin-1")
-    return scope["path"] + (f"?{query}" if query else "")
+    return f"{path}?{query}" if query else path

@@ -131,7 +131,10 @@ class GenerateRequest:
             {
                 "messages": [asdict(m) for m in self.messages],
                 "config": asdict(self.config) | {"stop": list(self.config.stop)},
-                "evidence": [[e.number, e.chunk_id, e.digest()] for e in self.evidence],
+                "evidence": [
+                    [e.number, e.chunk_id, e.digest(), list(e.sentences), list(e.sentence_scores)]
+                    for e in self.evidence
+                ],
                 "quoting": self.quoting,
                 "adapter": self.adapter,
             }

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 
 from core.schema import Evidence, Message
 from governance.errors import PolicyError, RailError
-from governance.policy import Policy, PolicyBook, Ruling
+from governance.policy import PolicyBook, Ruling
+from governance.policy.policy import NO_FINDING
 from governance.rails import Masker, RailRunner, RailSet, merge_spans
 from governance.release import ReleaseGate
 from governance.schema import Action, Actor, AgentView, Decision, Finding, Rail, Stage, Verdict
 
 MAX_ACROSS = 4000
-NOTHING_FOUND = Decision("allow", "no finding", "core.no-finding")
-_SORRY = "I can't answer now, because a safety check did not work. Please try again, or tell the people who run this service."
+_SORRY = "I can't answer now, because a safety check did not work. Please try again later."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class GovernanceEngine:
             timer: Measures the rails.
 
         Raises:
-            RailError: A stage has no rail, or two rails share a name.
+            RailError: A stage has no rail.
             PolicyError: The policy has no rule.
         """
         for stage in ("input", "retrieval", "output"):
@@ -114,7 +114,7 @@ class GovernanceEngine:
         masker.reserve(each.text for each in evidence)
         kept: list[Evidence] = []
         dropped: list[Evidence] = []
-        decisions = [NOTHING_FOUND]
+        decisions = [NO_FINDING]
         for index, each in enumerate(evidence):
             of_it = [finding for finding in findings if finding.message_index == index]
             ruling = policy.decide(of_it, stage="retrieval", agent=agent, actor=actor)
@@ -206,7 +206,7 @@ def _of_passages(decisions: Sequence[Decision], dropped: Sequence[Evidence]) -> 
     strictest = max(decisions, key=lambda d: (d.action != "allow", not d.allowed))
     if strictest.action == "allow":
         return strictest
-    reason = f"{strictest.reason}; {len(dropped)} passages dropped, {len(decisions) - 1 - len(dropped)} masked"
+    reason = f"{strictest.reason}; passages dropped: {len(dropped)}, masked: {len(decisions) - 1 - len(dropped)}"
     return Decision("redact", reason, strictest.rule_id, strictest.message)
 
 
@@ -230,7 +230,7 @@ def _masked(evidence: Evidence, findings: Sequence[Finding], ruling: Ruling, mas
 
 
 def _moved(offset: int, edits: Sequence[tuple[int, int, str]], *, end: bool) -> int:
-    """Return where an offset of the original text lies in the masked one; inside a mask, where the mask starts or ends."""
+    """Return where an offset lies in the masked text; one inside a mask moves to where the mask starts or ends."""
     moved = offset
     for start, stop, label in edits:
         if stop <= offset:

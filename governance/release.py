@@ -1,24 +1,24 @@
 """The release gate: an answer's text goes in as it is generated, and comes out only once the output rails passed it.
 
-It holds back only what may still become a violation: with rails that judge locally (`StreamRail`) at most 64 characters,
-and for plain prose the unfinished last word; with any other rail the unfinished sentence. What comes out equals the whole
-text masked at once, up to the first violation that the policy blocks. A rail that raises or is late stops the stream.
+It holds back only what may still become a violation: with rails that judge locally (`StreamRail`) at most 64
+characters, and for most prose the unfinished last word; with any other rail the unfinished sentence. What comes out
+equals the whole text masked at once, up to the first violation that the policy blocks. A rail that raises or is late
+stops the stream. It doesn't see what an answer implies, only what its rails find.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from governance.errors import RailError
 from governance.policy import Ruling
-from governance.rails import WINDOW, Masker, RailRunner, Span, StreamRail, merge_spans
+from governance.rails import WINDOW, Masker, RailRunner, StreamRail, merge_spans
 from governance.rails.pattern_rail import BEHIND
 from governance.schema import Decision, Finding, Rail
 
 MAX_SENTENCE = 400
-CHECK_FAILED = (
-    "I stopped here, because a safety check did not work. Please try again, or tell the people who run this service."
-)
+LOOK_AGAIN = 32  # released characters that are looked at again, to notice a rail that is not as local as it says
+CHECK_FAILED = "I stopped here, because a safety check did not work. Please try again later."
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*\s|\n")
 
 Judge = Callable[[Sequence[Finding]], Ruling]
@@ -120,10 +120,10 @@ class ReleaseGate:
 
     def _look(self, *, final: bool) -> _View:
         """Run the rails on what is not decided yet, with as much before it as their rules look at."""
-        base = max(0, self._done - 2 * BEHIND)
-        context = BEHIND if base else 0
+        again = max(0, self._done - LOOK_AGAIN)
+        base = max(0, again - BEHIND)
         window = self._text[base:]
-        results, rail_ms = self._runner.run([(_Tail(rail, context), window) for rail in self._local])
+        results, rail_ms = self._runner.run([(_Tail(rail, again - base), window) for rail in self._local])
         self._add_times(rail_ms)
         findings = [_moved(finding, base) for result in results for finding in result]
         undecided = [len(window), *(rail.undecided_from(window) for rail in self._local)]
@@ -150,7 +150,7 @@ class ReleaseGate:
         actions = self._judge(view.findings).actions
         violations = [f for f, action in zip(view.findings, actions, strict=True) if action != "allow"]
         refused = [f for f, action in zip(view.findings, actions, strict=True) if action in ("block", "escalate")]
-        if any(f.start < self._done < f.end and self._key(f) not in self._settled for f in violations):
+        if any(f.start < self._done < f.end for f in violations):
             reason = "a violation was found in text that had been released; a rail is not as local as it says"
             self._stop = Decision("block", reason, "fail-closed.rail", CHECK_FAILED)
             return ""
@@ -158,32 +158,33 @@ class ReleaseGate:
         limit, swallowed = view.edge, 0
         for span in merge_spans(f for f in violations if f.end > self._done):
             closed = final or (span.end <= view.edge and span.end < len(self._text))
-            certain = closed or span.start <= len(self._text) - WINDOW
+            certain = closed or span.start <= min(view.edge, len(self._text) - WINDOW)
             blocking = [f for f in refused if span.start <= f.start < span.end]
-            if span.start >= view.edge or not closed:
+            if certain and blocking:
+                return "".join(out) + self._refuse(span.start, blocking)
+            if not closed:
                 limit = min(limit, span.start)
-                if not (certain and blocking):
-                    swallowed = span.end - span.start if certain else 0
-                    break
-            out.append(self._text[self._done : span.start])
-            if blocking:
-                self._settle(f for f in view.findings if f.start < span.end and (closed or f in blocking))
-                self._stop = self._judge(blocking).decision
-                self._done, self.held_chars = span.start, 0
-                return "".join(out)
-            out.append(self._masker.label(span.category, self._text[span.start : span.end]))
+                swallowed = span.end - span.start if certain else 0
+                break
+            label = self._masker.label(span.category, self._text[span.start : span.end])
+            out += [self._text[self._done : span.start], label]
             self._done = span.end
         out.append(self._text[self._done : limit])
         self._done = max(self._done, limit)
-        self._settle(f for f in view.findings if f.end <= self._done)
+        self._settle(f for f in view.findings if f.start < self._done)
         self.held_chars = len(self._text) - self._done - swallowed
         return "".join(out)
 
-    def _settle(self, findings: Sequence[Finding]) -> None:
-        self._settled |= {self._key(finding): finding for finding in findings}
+    def _refuse(self, place: int, blocking: Sequence[Finding]) -> str:
+        """Stop for good, and return what stood before the violation."""
+        self._settle(blocking)
+        self._stop = self._judge(blocking).decision
+        before = self._text[self._done : place]
+        self._done, self.held_chars = place, 0
+        return before
 
-    def _key(self, finding: Finding) -> tuple[str, str, int]:
-        return finding.rail, finding.category, finding.start
+    def _settle(self, findings: Iterable[Finding]) -> None:
+        self._settled |= {(finding.rail, finding.category, finding.start): finding for finding in findings}
 
     def _add_times(self, rail_ms: dict[str, float]) -> None:
         for name, ms in rail_ms.items():

@@ -3,17 +3,21 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
+from core.config import load_settings
 from core.store.database import Store, connect
 from core.store.migrate import open_store
 
@@ -65,15 +69,21 @@ def postgres_url() -> Iterator[str]:
     account = _unprivileged_account()
     if account is not None:
         os.chown(folder, account.pw_uid, account.pw_gid)
-    port = _free_port()
-    data, log = folder / "data", folder / "log"
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
-    control = [programs / "pg_ctl", "-D", data, "-w"]
+    port, data = _free_port(), folder / "data"
+    options = ["listen_addresses=127.0.0.1", f"port={port}", f"unix_socket_directories={folder}", "fsync=off"]
+    serve = [*_ending_with_us(), programs / "postgres", "-D", data, *(f"--{option}" for option in options)]
+    url = f"postgresql+psycopg://postgres@127.0.0.1:{port}"
     try:
-        _run_as(account, [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"])
-        _run_as(account, [*control, "-l", log, "-o", options, "start"])
-        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}"
-        _run_as(account, [*control, "-m", "immediate", "stop"])
+        initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, **_as(account))
+        with (folder / "log").open("w") as log:
+            server = subprocess.Popen(serve, stdout=log, stderr=log, **_as(account))
+        try:
+            _wait_until_it_answers(url, server, folder / "log")
+            yield url
+        finally:
+            server.send_signal(signal.SIGQUIT)  # PostgreSQL's immediate shutdown
+            server.wait(timeout=30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -150,16 +160,28 @@ def _unprivileged_account() -> pwd.struct_passwd | None:
     return pwd.getpwnam("postgres" if "postgres" in names else "nobody")
 
 
-def _run_as(account: pwd.struct_passwd | None, command: list[str | Path]) -> None:
-    """Run a PostgreSQL program, as the account when this process is root."""
-    user, group = (account.pw_uid, account.pw_gid) if account else (None, None)
-    groups = [] if account else None
-    with tempfile.TemporaryFile() as output:  # a pipe would stay open in the server that pg_ctl leaves behind
-        done = subprocess.run(
-            command, user=user, group=group, extra_groups=groups, cwd="/", stdout=output, stderr=subprocess.STDOUT
-        )
-        output.seek(0)
-        assert done.returncode == 0, output.read().decode()
+def _as(account: pwd.struct_passwd | None) -> dict[str, Any]:
+    """The arguments that make subprocess run a program as this account."""
+    who = {} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    return who | {"cwd": "/"}
+
+
+def _ending_with_us() -> list[str]:
+    """A prefix that ends a program when the tests are killed, where the system has it."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "QUIT"] if setpriv else []
+
+
+def _wait_until_it_answers(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            _execute(url, "SELECT 1")
+            return
+        except psycopg.OperationalError:
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
 
 
 def _free_port() -> int:
@@ -167,3 +189,23 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture(scope="session")
+def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder after the first start: starter datasets, agents, an admin. Copied for each test."""
+    # torch, only in the tests that need the model
+    from governance.seed import seed
+    from governance.wiring import open_workbench
+
+    home = tmp_path_factory.mktemp("first-start")
+    workbench = open_workbench(load_settings(home=home))
+    seed(workbench)
+    workbench.close()
+    return home
+
+
+@pytest.fixture
+def seeded_home(first_start: Path, tmp_path: Path) -> Path:
+    """A data folder of this test alone, as a first start leaves it."""
+    return Path(shutil.copytree(first_start, tmp_path / "home"))

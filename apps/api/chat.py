@@ -4,7 +4,7 @@ There is no field that chooses a person or switches governance: unknown fields a
 """
 
 import json
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -159,7 +159,9 @@ def _open(body: ChatRequest, actor: Actor, bench: Workbench) -> Turn:
         messages = [*(Message(m.role, m.content) for m in body.context), Message("user", body.message)]
         return bench.native_llm.chat(actor, agent, messages, config=body.config())
     if body.context:
-        raise InputError("context and conversation_id exclude each other: the server keeps the conversation's messages.")
+        raise InputError(
+            "context and conversation_id exclude each other: the server keeps the conversation's messages."
+        )
     with not_found_if_unknown():
         talks_to = bench.records.conversations.agent_of(actor, body.conversation_id)
     if talks_to != agent.id:
@@ -167,7 +169,7 @@ def _open(body: ChatRequest, actor: Actor, bench: Workbench) -> Turn:
     return bench.dialogue.ask(actor, body.conversation_id, body.message, config=body.config())
 
 
-async def _stream(first: TurnEvent, turn: Turn, conversation_id: str | None) -> AsyncIterator[bytes]:
+async def _stream(first: TurnEvent, turn: Turn, conversation_id: str | None) -> AsyncGenerator[bytes, None]:
     evidence: tuple[Evidence, ...] = ()
     event: TurnEvent | None = first
     try:

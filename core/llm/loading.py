@@ -58,7 +58,7 @@ def load_model(folder: Path, *, profile: ModelProfile, device: torch.device) -> 
     Raises:
         ModelError: It can't be loaded, or the weights don't fit the architecture.
     """
-    disable_progress_bar()
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     options: dict[str, Any] = {"device_map": profile.device_map or {"": device}}
     if profile.quantization != "none":
         options["quantization_config"] = _quantization(profile)

@@ -29,19 +29,26 @@ class Vocabulary:
         self.pieces = tuple(piece or None for piece in pieces)
         self.strips_first_space = strips_first_space
         self._ids: dict[bytes, list[int]] = {}
+        self._starting: dict[int, list[int]] = {}
+        self._containing: dict[tuple[bytes, ...], tuple[int, ...]] = {}
         for token, piece in enumerate(self.pieces):
             if piece is not None:
                 self._ids.setdefault(piece, []).append(token)
+                self._starting.setdefault(piece[0], []).append(token)
         self._longest = max(map(len, self._ids), default=0)
         self.covers_all_bytes = all(bytes([byte]) in self._ids for byte in range(256))
 
-    def containing(self, *parts: bytes) -> list[int]:
-        """Return the tokens whose bytes hold one of these."""
-        return [token for token, piece in enumerate(self.pieces) if piece and any(part in piece for part in parts)]
+    def containing(self, *parts: bytes) -> tuple[int, ...]:
+        """Return the tokens whose bytes hold one of these; looked for once."""
+        if parts not in self._containing:
+            self._containing[parts] = tuple(
+                token for token, piece in enumerate(self.pieces) if piece and any(part in piece for part in parts)
+            )
+        return self._containing[parts]
 
     def starting(self, first_bytes: bytes) -> list[int]:
         """Return the tokens whose first byte is one of these."""
-        return [token for token, piece in enumerate(self.pieces) if piece and piece[0] in first_bytes]
+        return [token for byte in first_bytes for token in self._starting.get(byte, ())]
 
     def can_write(self, data: bytes) -> bool:
         """Say whether some sequence of tokens writes exactly these bytes."""

@@ -3,8 +3,6 @@
 The result quotes well only under the quoting constraint of the engine; run free it misquotes.
 """
 
-import csv
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -16,17 +14,23 @@ import torch
 from tokenizers import Tokenizer
 
 from core.errors import TrainingError
-from core.schema import digest_of
 from core.training.checkpoints import load_checkpoint, save_checkpoint
 from core.training.starter_batches import Batch, Stream
 from core.training.starter_data import build_conversation
-from core.training.starter_model import Shape, build_model, build_optimizers, counted_tokens, learning_rate, next_token_loss
+from core.training.starter_evaluation import evaluate_starter
+from core.training.starter_export import TrainingRecord, export_model, write_card
+from core.training.starter_model import (
+    Shape,
+    build_model,
+    build_optimizers,
+    counted_tokens,
+    learning_rate,
+    next_token_loss,
+)
 from core.training.starter_sources import Sources, load_sources
-from core.training.starter_tokenizer import END, PAD, build_tokenizer, render_chat, save_tokenizer
+from core.training.starter_tokenizer import END, PAD, SPECIAL_TOKENS, build_tokenizer, render_chat
 
 SHIPPED_SHAPE = Shape()
-_READING = 0.25  # share of the training whose loss counts prompts too; after it only answers count
-_COPYING = 0.4  # share of the training that mixes in repeated random tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,10 @@ class Recipe:
 
     Attributes:
         tokens: How many tokens are read, padding not counted.
+        reading_tokens: Until then the loss counts prompts too; after it only answers count.
+        copying_tokens: Until then repeated random tokens are mixed in, and small talk is rarer.
+        warmup_tokens: Until then the learning rate rises.
+        decay_tokens: Over so many last tokens it falls.
         batch_tokens: Padded size of a batch.
         max_tokens: Longer conversations are left out.
         tokenizer_texts: How many conversations the tokenizer is trained on.
@@ -43,6 +51,10 @@ class Recipe:
     tokens: int
     seed: int
     shape: Shape = SHIPPED_SHAPE
+    reading_tokens: int = 800_000
+    copying_tokens: int = 1_062_000
+    warmup_tokens: int = 135_000
+    decay_tokens: int = 900_000
     batch_tokens: int = 6144
     max_tokens: int = 1600
     tokenizer_texts: int = 6000
@@ -83,15 +95,16 @@ def train_starter(
     source: Path,
     output: Path,
     *,
-    tokens: int = 4_500_000,
+    tokens: int = 2_200_000,
     seed: int = 1,
     recipe: Recipe | None = None,
+    samples: int = 50,
     checkpoints: Path | None = None,
     checkpoint_every: int = 50,
     report_every: int = 10,
     progress: Callable[[Progress], None] | None = None,
 ) -> Path:
-    """Train the starter model and write it to a folder that transformers loads.
+    """Train the starter model, measure it, and write it with its card to a folder that transformers loads.
 
     Args:
         source: Folder of the public training data.
@@ -99,6 +112,7 @@ def train_starter(
         tokens: How many tokens to read.
         seed: Decides data, order and first weights.
         recipe: The whole recipe, instead of `tokens` and `seed`.
+        samples: Conversations of each kind that the finished model is measured on.
         checkpoints: Folder of the checkpoint; beside the output when not given.
         checkpoint_every: Steps between checkpoints.
         report_every: Steps between reports of progress.
@@ -112,12 +126,15 @@ def train_starter(
     work.mkdir(parents=True, exist_ok=True)
     sources = load_sources(source, held_out=False)
     tokenizer = _tokenizer(sources, recipe)
-    model = build_model(
-        recipe.shape, seed=recipe.seed, pad=tokenizer.token_to_id(PAD), end=tokenizer.token_to_id(END)
-    )
+    model = build_model(recipe.shape, seed=recipe.seed, pad=SPECIAL_TOKENS.index(PAD), end=SPECIAL_TOKENS.index(END))
     stream = Stream(sources, tokenizer, recipe.seed, recipe.batch_tokens, recipe.max_tokens)
     run = _train(model, stream, recipe, work / "checkpoint.pt", checkpoint_every, report_every, progress)
-    _export(model, tokenizer, recipe, run, output)
+    beside = output.with_name(output.name + ".new")
+    shutil.rmtree(beside, ignore_errors=True)
+    record = TrainingRecord(asdict(recipe), run.step, run.tokens, run.seconds, run.history)
+    export_model(model, tokenizer, beside, record=record)
+    write_card(beside, figures=evaluate_starter(beside, source, samples=samples))
+    _replace(beside, output)
     return output
 
 
@@ -147,7 +164,7 @@ def _train(
     losses: list[float] = []
     began, counted_from = time.monotonic(), run.tokens
     for batch in _batches(stream, run, recipe):
-        reading = run.tokens < _READING * recipe.tokens
+        reading = run.tokens < recipe.reading_tokens
         losses.append(_step(model, optimizers, batch, recipe, run, reading=reading))
         if run.step % report_every == 0:
             speed = (run.tokens - counted_from) / (time.monotonic() - began)
@@ -167,7 +184,7 @@ def _train(
 def _batches(stream: Stream, run: _Run, recipe: Recipe) -> Iterator[Batch]:
     """Yield batches from where the run stands until its tokens are read."""
     while run.tokens < recipe.tokens:
-        copying = run.window_tokens < _COPYING * recipe.tokens
+        copying = run.window_tokens < recipe.copying_tokens
         for number, batch in enumerate(stream.window(run.window, copying=copying)):
             if number < run.batch:
                 continue
@@ -187,7 +204,7 @@ def _step(
     *,
     reading: bool,
 ) -> float:
-    factor = learning_rate(run.tokens / recipe.tokens)
+    factor = learning_rate(run.tokens, warmup=recipe.warmup_tokens, decay=recipe.decay_tokens, total=recipe.tokens)
     counted = counted_tokens(batch, reading=reading, step=run.step)
     loss = next_token_loss(model, batch, counted=counted)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -218,27 +235,6 @@ def _resume(model: Any, optimizers: tuple[torch.optim.Optimizer, ...], recipe: R
     return _Run(**state["run"])
 
 
-def _export(model: Any, tokenizer: Tokenizer, recipe: Recipe, run: _Run, output: Path) -> None:
-    """Write the model into a new folder, then put it in the output's place."""
-    beside = output.with_name(output.name + ".new")
-    shutil.rmtree(beside, ignore_errors=True)
-    model.config.use_cache = True
-    model.to(torch.bfloat16).save_pretrained(beside)
-    save_tokenizer(tokenizer, beside, context_tokens=recipe.shape.context_tokens)
-    weights = (beside / "model.safetensors").read_bytes()
-    summary = {
-        "recipe": asdict(recipe),
-        "parameters": model.num_parameters(),
-        "steps": run.step,
-        "tokens": run.tokens,
-        "seconds": round(run.seconds),
-        "weights_digest": digest_of(weights),
-        "history": run.history,
-    }
-    (beside / "training.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    with (beside / "loss.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, ["step", "tokens", "loss", "reading"])
-        writer.writeheader()
-        writer.writerows(run.history)
-    shutil.rmtree(output, ignore_errors=True)
-    beside.rename(output)
+def _replace(new: Path, old: Path) -> None:
+    shutil.rmtree(old, ignore_errors=True)
+    new.rename(old)

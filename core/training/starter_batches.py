@@ -7,7 +7,7 @@ from random import Random
 import torch
 from tokenizers import Tokenizer
 
-from core.training.starter_data import build_conversation
+from core.training.starter_data import KINDS, LATER_KINDS, build_conversation
 from core.training.starter_sources import Sources
 from core.training.starter_tokenizer import SPECIAL_TOKENS, Encoded, encode_turn
 
@@ -47,8 +47,9 @@ class Stream:
 
     def window(self, number: int, *, copying: bool) -> Iterator[Batch]:
         """Yield the batches of one window, in an order drawn from the seed."""
-        first = number * WINDOW
-        turns = [build_conversation(self.sources, seed=self.seed, index=i) for i in range(first, first + WINDOW)]
+        indexes = range(number * WINDOW, (number + 1) * WINDOW)
+        shares = KINDS if copying else LATER_KINDS
+        turns = [build_conversation(self.sources, seed=self.seed, index=i, shares=shares) for i in indexes]
         rows = [encode_turn(self.tokenizer, turn.messages, answer=turn.answer) for turn in turns]
         random = Random(f"{self.seed}/window/{number}")  # noqa: S311 - training data, not secrets
         if copying:

@@ -3,17 +3,18 @@
 Every prompt is what `core.rag.prompt.render_prompt` writes, every answer is an own phrase or a verbatim quotation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from core.rag.prompt import STYLES, render_prompt
 from core.schema import Evidence, Message
 from core.training import starter_phrases as phrases
+from core.training.starter_evidence import cut_passage, draw_passages, number_evidence, plant_instruction
 from core.training.starter_policies import Sheet, build_policy, build_table
 from core.training.starter_sources import Passage, Question, Sources
 
-KINDS = {  # kind: share of the conversations
+KINDS = {  # kind: share of the conversations at first, while copying is learnt
     "question": 0.31,
     "keyword": 0.11,
     "policy": 0.16,
@@ -23,8 +24,38 @@ KINDS = {  # kind: share of the conversations
     "small_talk": 0.09,
     "refusal": 0.10,
 }
+LATER_KINDS = {  # after that, more of those that need no copying of sentences
+    "question": 0.22,
+    "keyword": 0.08,
+    "policy": 0.14,
+    "table": 0.07,
+    "irrelevant": 0.08,
+    "no_evidence": 0.09,
+    "small_talk": 0.18,
+    "refusal": 0.14,
+}
 _QUOTABLE = range(15, 320)
-_STOP = frozenset("about after also been before being between could during from have into more most other over such".split())
+_STOP = frozenset(
+    [
+        "about",
+        "after",
+        "also",
+        "been",
+        "before",
+        "being",
+        "between",
+        "could",
+        "during",
+        "from",
+        "have",
+        "into",
+        "more",
+        "most",
+        "other",
+        "over",
+        "such",
+    ]
+)
 _KEYWORD_ASKED = (
     "What does {title} say about {a}?",
     "Tell me about {a}.",
@@ -36,7 +67,25 @@ _KEYWORD_ASKED = (
     "Is there anything on {a}?",
     "I need information about {a}, {b}",
 )
-_NAMES = "Ada,Atlas,Beacon,Clio,Desk Help,Guide,Harbour,Iris,Juno,Kestrel,Ledger,Mentor,Nova,Orion,Pilot,Quill,Sage".split(",")
+_NAMES = [
+    "Ada",
+    "Atlas",
+    "Beacon",
+    "Clio",
+    "Desk Help",
+    "Guide",
+    "Harbour",
+    "Iris",
+    "Juno",
+    "Kestrel",
+    "Ledger",
+    "Mentor",
+    "Nova",
+    "Orion",
+    "Pilot",
+    "Quill",
+    "Sage",
+]
 _PURPOSES = (
     "Answers questions about {topic}.",
     "You help {who} with {topic}.",
@@ -46,8 +95,19 @@ _PURPOSES = (
     "Shows {who} where {topic} is described.",
     "Finds facts about {topic} for {who}.",
 )
-_TITLES = "Assistant,Guide,Support,Desk,Demo,Helper,Agent,Advisor,Companion,Bot".split(",")
-_WHO = "employees,patients,customers,new staff,students,engineers,managers,nurses,visitors,the sales team".split(",")
+_TITLES = ["Assistant", "Guide", "Support", "Desk", "Demo", "Helper", "Agent", "Advisor", "Companion", "Bot"]
+_WHO = [
+    "employees",
+    "patients",
+    "customers",
+    "new staff",
+    "students",
+    "engineers",
+    "managers",
+    "nurses",
+    "visitors",
+    "the sales team",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +144,14 @@ class _Scene:
     def prompt(self, turns: Sequence[Message], evidence: Sequence[Evidence]) -> tuple[Message, ...]:
         """Return the prompt, sometimes after earlier small talk."""
         earlier = _earlier(self) if len(turns) == 1 and self.random.random() < 0.15 else []
-        return render_prompt([*earlier, *turns], name=self.name, purpose=self.purpose, style=self.style, evidence=evidence)
+        return render_prompt(
+            [*earlier, *turns], name=self.name, purpose=self.purpose, style=self.style, evidence=evidence
+        )
 
 
-def build_conversation(sources: Sources, *, seed: int, index: int, kind: str | None = None) -> Conversation:
+def build_conversation(
+    sources: Sources, *, seed: int, index: int, kind: str | None = None, shares: Mapping[str, float] = KINDS
+) -> Conversation:
     """Make the conversation with this index.
 
     Args:
@@ -95,9 +159,10 @@ def build_conversation(sources: Sources, *, seed: int, index: int, kind: str | N
         seed: Decides, together with the index, everything that is drawn.
         index: From 0.
         kind: A key of KINDS; drawn when not given.
+        shares: How often each kind is drawn.
     """
     random = Random(f"{seed}/{index}")  # noqa: S311 - training data, not secrets
-    kind = kind or random.choices(list(KINDS), list(KINDS.values()))[0]
+    kind = kind or random.choices(list(shares), list(shares.values()))[0]
     topic = random.choice(sources.passages)
     name = random.choice(_NAMES) if random.random() < 0.3 else " ".join(topic.document.split()[:2])
     name = f"{name} {random.choice(_TITLES)}" if random.random() < 0.5 else name
@@ -105,26 +170,6 @@ def build_conversation(sources: Sources, *, seed: int, index: int, kind: str | N
     purpose = random.choice(_PURPOSES).format(topic=subject, who=random.choice(_WHO))
     scene = _Scene(random, sources, name, purpose, random.choice(list(STYLES)))
     return _MAKERS[kind](scene)
-
-
-def number_evidence(passages: Sequence[Passage]) -> tuple[Evidence, ...]:
-    """Return the passages as evidence, numbered from 1 in this order."""
-    return tuple(
-        Evidence(
-            number=number,
-            chunk_id=f"chunk-{number}",
-            dataset_id="training",
-            dataset_version="1",
-            dataset_title=passage.document,
-            document=passage.document,
-            place=passage.place,
-            licence="see the card",
-            text=passage.joiner.join(passage.sentences),
-            score=0.0,
-            sentences=passage.sentences,
-        )
-        for number, passage in enumerate(passages, 1)
-    )
 
 
 def _question(scene: _Scene) -> Conversation:
@@ -169,17 +214,17 @@ def _irrelevant(scene: _Scene) -> Conversation:
     dice = scene.random.random()
     if dice < 0.5:
         asked = scene.random.choice(scene.sources.questions).text
-        passages = _distractors(scene, count=scene.random.randint(1, 4), near=None)
+        passages = _others(scene, scene.random.randint(1, 4))
     elif dice < 0.7:
         asked = scene.random.choice(scene.sources.requests)
-        passages = _distractors(scene, count=scene.random.randint(1, 4), near=None)
+        passages = _others(scene, scene.random.randint(1, 4))
     else:
         build = scene.random.choice((build_policy, build_policy, _build_rows))
         sheet = build(scene.random, rules=6)
         left = scene.random.randrange(6)
         asked, kept = sheet.questions[left].text, [s for i, s in enumerate(sheet.passage.sentences) if i != left]
         whole = Passage(sheet.passage.document, sheet.passage.place, tuple(kept), sheet.passage.joiner)
-        passages = [whole, *_distractors(scene, count=scene.random.randint(0, 2), near=None)]
+        passages = [whole, *_others(scene, scene.random.randint(0, 2))]
     return scene.says("irrelevant", asked, phrases.ABSTAIN, passages)
 
 
@@ -189,7 +234,9 @@ def _build_rows(random: Random, *, rules: int) -> Sheet:
 
 def _no_evidence(scene: _Scene) -> Conversation:
     random, sources = scene.random, scene.sources
-    asked = random.choice((random.choice(sources.questions).text, random.choice(sources.requests), _policy_question(random)))
+    asked = random.choice(
+        (random.choice(sources.questions).text, random.choice(sources.requests), _policy_question(random))
+    )
     return scene.says("no_evidence", asked, phrases.ABSTAIN)
 
 
@@ -200,7 +247,7 @@ def _policy_question(random: Random) -> str:
 def _small_talk(scene: _Scene) -> Conversation:
     talk = scene.random.choice(phrases.SMALL_TALK)
     asked = _scribble(scene.random, scene.random.choice(talk.asked).format(name=scene.name))
-    passages = _distractors(scene, count=2, near=None) if scene.random.random() < 0.1 else []
+    passages = _others(scene, 2) if scene.random.random() < 0.1 else []
     return scene.says(f"small_talk:{talk.kind}", asked, _small_answer(scene, talk), passages)
 
 
@@ -224,7 +271,7 @@ def _refusal(scene: _Scene) -> Conversation:
         ),
         (0.55, 0.2, 0.15, 0.1),
     )[0]
-    passages = _distractors(scene, count=random.randint(1, 3), near=None) if random.random() < 0.4 else []
+    passages = _others(scene, random.randint(1, 3)) if random.random() < 0.4 else []
     return scene.says(f"refusal:{kind}", asked, answer, passages)
 
 
@@ -233,18 +280,22 @@ def _quoted(
 ) -> Conversation:
     if not all(_is_quotable(_gold(g)) for g in golds):
         return _policy(scene)
-    windows = list(dict.fromkeys(_window(scene.random, golds)))
+    cut = cut_passage(scene.random, golds)
     alone = scene.random.random() < 0.22
-    others = [] if alone else _distractors(scene, count=scene.random.choice((1, 1, 2, 2, 3, 4)), near=golds[0])
-    passages = [*windows, *others]
+    others = [] if alone else _others(scene, scene.random.choice((1, 1, 2, 2, 3, 4)), near=golds[0])
+    passages = [cut, *others]
     scene.random.shuffle(passages)
     if scene.random.random() < 0.12:
-        passages = _inject(scene, passages, [_gold(g) for g in golds])
+        passages = plant_instruction(scene.random, scene.sources, passages=passages)
     evidence = number_evidence(passages)
     gold = tuple((_number_of(evidence, _gold(g)), _gold(g)) for g in golds)
     source = evidence[0].document if len(evidence) == 1 else None
     prompt = scene.prompt([*earlier, Message("user", asked)], evidence)
     return Conversation(kind, prompt, _answer(scene, asked, gold, source), evidence, gold)
+
+
+def _others(scene: _Scene, count: int, *, near: Question | None = None) -> list[Passage]:
+    return draw_passages(scene.random, scene.sources, count=count, near=near)
 
 
 def _answer(scene: _Scene, asked: str, gold: Sequence[tuple[int, str]], source: str | None) -> str:
@@ -262,39 +313,6 @@ def _number_of(evidence: Sequence[Evidence], sentence: str) -> int:
 
 def _is_quotable(sentence: str) -> bool:
     return len(sentence) in _QUOTABLE and "“" not in sentence and "”" not in sentence
-
-
-def _window(random: Random, golds: Sequence[Question]) -> list[Passage]:
-    """Return each golden sentence's passage, cut to a random stretch around it."""
-    whole = golds[0].passage
-    first, last = min(g.gold for g in golds), max(g.gold for g in golds)
-    start, end = random.randint(0, first), random.randint(last + 1, len(whole.sentences))
-    return [Passage(whole.document, whole.place, whole.sentences[start:end], whole.joiner)]
-
-
-def _distractors(scene: _Scene, *, count: int, near: Question | None) -> list[Passage]:
-    """Return other passages; half of them from the same document as `near` where it has more."""
-    made = []
-    for _ in range(count):
-        passage = scene.random.choice(scene.sources.passages)
-        if near is not None and scene.random.random() < 0.5:
-            other = scene.random.choice(scene.sources.questions).passage
-            same = other.document == near.passage.document and other.sentences != near.passage.sentences
-            passage = other if same else scene.random.choice((passage, build_policy(scene.random, rules=4).passage))
-        cut = scene.random.choice((1, 2, 3, 4, 6, 10))
-        made.append(Passage(passage.document, passage.place, passage.sentences[:cut], passage.joiner))
-    return made
-
-
-def _inject(scene: _Scene, passages: Sequence[Passage], kept: Sequence[str]) -> list[Passage]:
-    """Return the passages with an instruction written into one of them, as an attacker would."""
-    request = scene.random.choice(scene.sources.injections)
-    attack = scene.random.choice(phrases.INJECTIONS).format(request=request)
-    at = scene.random.randrange(len(passages))
-    spot = scene.random.randint(0, len(passages[at].sentences))
-    target = passages[at]
-    sentences = (*target.sentences[:spot], attack, *target.sentences[spot:])
-    return [*passages[:at], Passage(target.document, target.place, sentences, target.joiner), *passages[at + 1 :]]
 
 
 def _earlier(scene: _Scene) -> list[Message]:

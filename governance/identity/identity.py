@@ -40,7 +40,7 @@ from governance.schema import Actor, Decision, Resource, UserRole
 
 ONE_TIME_BYTES = 15
 WRONG = "Name or password is wrong, or the user is disabled."
-LOCK = "identity"
+LOCK = "identity"  # taken wherever rights change or a session opens, so that none opens on rights just taken
 
 
 class Identity:
@@ -85,10 +85,8 @@ class Identity:
             stored = row.password_hash if row is not None and row.disabled_at is None else None
         if not self._passwords.is_right(password, stored) or row is None:
             raise SignInRefused(WRONG)
-        with self._store.write() as db:
-            user = get_user(db, row.id)
-            if user.password_hash != stored or user.disabled_at is not None:  # changed meanwhile
-                raise SignInRefused(WRONG)
+        with self._store.write(lock=LOCK) as db:
+            user = _unchanged(db, row.id, stored)
             sessions.forget_attempt(db, attempt)
             return self._open_session(db, user)
 
@@ -258,9 +256,9 @@ class Identity:
         if not self._passwords.is_right(current, stored):
             raise SignInRefused("The current password is wrong.")
         hashed = self._passwords.hash(new)
-        with self._store.write() as db:
+        with self._store.write(lock=LOCK) as db:
+            user = _unchanged(db, actor.id, stored)
             sessions.forget_attempt(db, attempt)
-            user = get_user(db, actor.id)
             self._set_password(db, user, hashed, must_change=False)
             return self._open_session(db, user)
 
@@ -274,7 +272,7 @@ class Identity:
         require(actor, "user.manage", Resource("user", user_id))
         password = base64.b32encode(self._random(ONE_TIME_BYTES)).decode().lower()
         hashed = self._passwords.hash(password)
-        with self._store.write() as db:
+        with self._store.write(lock=LOCK) as db:
             user = get_user(db, user_id)
             if user.password_hash is None:
                 raise InputError(f"{user.name!r} signs in at your organisation's issuer and has no password here.")
@@ -365,6 +363,14 @@ class Identity:
 
 def _has_users(db: Session) -> bool:
     return bool(db.scalar(select(func.count()).select_from(User)))
+
+
+def _unchanged(db: Session, user_id: str, stored: str | None) -> User:
+    """Return the user whose password was checked, unless it was changed or the user disabled meanwhile."""
+    user = get_user(db, user_id)
+    if user.password_hash != stored or user.disabled_at is not None:
+        raise SignInRefused(WRONG)
+    return user
 
 
 def _free_name(db: Session, claims: OidcClaims, subject_digest: str) -> str:

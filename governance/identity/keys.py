@@ -105,7 +105,7 @@ def find_actor(db: Session, secret: str, *, now: datetime) -> tuple[Actor, ApiKe
     found = db.execute(query).one_or_none()
     if found is None:
         return None
-    user, key = found.tuple()
+    user, key = found
     return replace(actor_of(user), kind="key", scopes=frozenset(key.scopes)), key
 
 

@@ -189,7 +189,6 @@ def verify_id_token(
         "aud": {"essential": True, "value": client.client_id},
         "sub": {"essential": True, "allow_blank": False},
         "exp": {"essential": True},
-        "nonce": {"essential": True, "value": nonce},
     }
     params = {"nonce": nonce, "client_id": client.client_id, "access_token": access_token}
     try:

@@ -14,7 +14,7 @@ from core.schema import canonical_bytes
 from governance.errors import LedgerError, VerificationError
 
 VERSION = 1
-MAX_BODY_BYTES = 1_048_576
+MAX_BODY_BYTES = 262_144
 ID_FIELDS = ("turn_id", "agent_id", "actor_id")
 OWN_FIELDS = frozenset({"v", "kind", "index", "at", *ID_FIELDS})
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,39}")

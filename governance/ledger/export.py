@@ -29,7 +29,8 @@ README_FILE = "README.txt"
 README = """\
 This is a ledger, exported whole.
 
-entries.jsonl   one entry per line, in order: canonical JSON (RFC 8785). Line n, without its newline, is leaf n.
+entries.jsonl   one entry per line, in order: canonical JSON (RFC 8785). Line n,
+                counted from 0 and without its newline, is leaf n.
 checkpoint.txt  a signed note (C2SP signed-note, tlog-checkpoint): the number of entries, and the root over them.
 key.pub         the public key. Compare it with one that you got from elsewhere; the file alone proves nothing.
 

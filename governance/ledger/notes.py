@@ -186,8 +186,8 @@ def _parse_key(text: str) -> tuple[str, bytes]:
 
 
 def _split_note(note: str) -> tuple[str, list[str]]:
-    if len(note) > MAX_NOTE_CHARS:
-        raise VerificationError(f"A note has at most {MAX_NOTE_CHARS} characters; this one has {len(note)}.")
+    if not isinstance(note, str) or len(note) > MAX_NOTE_CHARS:
+        raise VerificationError(f"Expected a note as a text of at most {MAX_NOTE_CHARS} characters.")
     if any((char < " " and char != "\n") or "\ud800" <= char <= "\udfff" for char in note):
         raise VerificationError("A note holds no control characters but newlines, and only valid Unicode.")
     text, separator, signatures = note.rpartition("\n\n")

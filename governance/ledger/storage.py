@@ -49,6 +49,8 @@ def ledger_errors(what: str) -> Iterator[None]:
         raise LedgerError(f"The ledger can't be {what}: {exc.orig}.") from exc
     except (SQLAlchemyError, StoreError, OSError) as exc:
         raise LedgerError(f"The ledger can't be {what}: {exc}.") from exc
+    except (ValueError, TypeError) as exc:  # SQLite lets anybody put a text where a number or a time belongs
+        raise LedgerError(f"The ledger can't be {what}: it holds a value of another type. Restore a backup.") from exc
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The content vault: messages, answers and evidence, encrypted under one key per data subject.
 
-AES-256-GCM; each subject's key lies wrapped by the master key. Erasing a subject destroys that key and the ciphertexts;
-the ledger, which holds digests only, still verifies. Backups that still hold the wrapped key are not covered, nor are
-copies that a disk or file system keeps below the database.
+AES-256-GCM; each subject's key lies wrapped by the master key. Erasing a subject destroys that key and its ciphertexts;
+the ledger, which holds digests only, still verifies. Copies of the wrapped key elsewhere are not covered: backups,
+PostgreSQL's dead rows until it vacuums, old blocks of a disk or file system.
 """
 
 import os

@@ -21,7 +21,7 @@ from governance.ledger.merkle import EMPTY_ROOT, CompactTree, NodeId, leaf_hash
 from governance.ledger.notes import Checkpoint, Verifier, open_checkpoint, parse_vkey
 from governance.ledger.storage import CHECKPOINTS, ENTRIES, NODES, ledger_errors
 
-PAGE = 1000
+PAGE = 500
 _BEFORE_FIRST = -(2**63)
 _SQLITE_TIME = "%Y-%m-%d %H:%M:%S.%f"
 # Times are read as SQLite's text where they are text: a form that only reads as the same would sort elsewhere.
@@ -227,7 +227,7 @@ def _verify_counts(connection: Connection, *, size: int, checkpoints: int) -> No
     counted = select(func.count(), func.max(CHECKPOINTS.size))
     ((stored, latest),) = _read(connection, counted)
     if stored != checkpoints or (latest or 0) != size:
-        if size > (latest or 0):
+        if latest is None or (isinstance(latest, int) and latest < size):
             raise VerificationError(
                 f"Entry {latest or 0} and what follows are under no checkpoint: they were inserted."
             )

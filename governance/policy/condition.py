@@ -40,14 +40,41 @@ class Case:
     role: UserRole
     kind: str
 
-    def variables(self) -> dict[str, Any]:
-        """Return the variables of the CEL expression."""
-        return {
-            "finding": {"rail": self.rail, "category": self.category, "score": float(self.score)},
-            "stage": self.stage,
-            "agent": {"level": self.level},
-            "actor": {"role": self.role, "kind": self.kind},
-        }
+    def context(self) -> Any:
+        """Return the variables of a CEL expression. Building them costs far more than evaluating with them."""
+        return cel.Context(
+            {
+                "finding": {"rail": self.rail, "category": self.category, "score": float(self.score)},
+                "stage": self.stage,
+                "agent": {"level": self.level},
+                "actor": {"role": self.role, "kind": self.kind},
+            }
+        )
+
+
+class Samples:
+    """Contexts that span all that conditions can meet, built once for all rules of a policy.
+
+    Attributes:
+        coarse: All rails, categories, stages and levels, three scores, and the kinds of actor in turn.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        actors = itertools.cycle(itertools.product(ROLES, KINDS))
+        self.coarse = [Case(*place, *next(actors)).context() for place in self._places(_COARSE)]
+
+    def fine(self) -> Iterator[Any]:
+        """Yield the same with 21 scores and every kind of actor in each."""
+        for place in self._places(_FINE):
+            for role, kind in itertools.product(ROLES, KINDS):
+                yield Case(*place, role, kind).context()
+
+    def _places(self, scores: tuple[float, ...]) -> Iterator[tuple[str, str, float, Stage, Level]]:
+        for rail in sorted(self.vocabulary):
+            for category in sorted(self.vocabulary[rail]):
+                for score, stage, level in itertools.product(scores, STAGES, LEVELS):
+                    yield rail, category, score, stage, level
 
 
 class Condition:
@@ -63,30 +90,29 @@ class Condition:
             raise PolicyError(f"{place}: the condition is not valid CEL: {exc}") from exc
         self._expression = expression
 
-    def holds(self, case: Case) -> bool:
-        """Evaluate the condition.
+    def holds(self, context: Any) -> bool:
+        """Evaluate the condition on what `Case.context` returned.
 
         Raises:
             PolicyError: It can't be evaluated, or gives something other than true or false.
         """
         try:
-            result = self._program.execute(case.variables())
+            result = self._program.execute(context)
         except Exception as exc:
             raise PolicyError(f"{self._place}: the condition can't be evaluated: {exc}") from exc
         if not isinstance(result, bool):
             raise PolicyError(f"{self._place}: the condition gives {type(result).__name__}, expected true or false.")
         return result
 
-    def check(self, vocabulary: Vocabulary) -> None:
+    def check(self, samples: Samples) -> None:
         """Try the condition on samples that span all it can meet.
 
         Raises:
             PolicyError: A word is unknown, a sample can't be evaluated, or no sample makes the condition true.
         """
-        self._check_words(vocabulary)
-        if any([self.holds(case) for case in samples(vocabulary, scores=_COARSE)]):
-            return
-        if not any(self.holds(case) for case in samples(vocabulary, scores=_FINE, every_actor=True)):
+        self._check_words(samples.vocabulary)
+        fired = [self.holds(context) for context in samples.coarse]
+        if not any(fired) and not any(self.holds(context) for context in samples.fine()):
             raise PolicyError(
                 f"{self._place}: the rule can never fire: no rail, category, score, stage, level and actor makes "
                 f"{self._expression!r} true. Correct the condition or remove the rule."
@@ -98,7 +124,7 @@ class Condition:
         if unknown:
             raise PolicyError(
                 f"{self._place}: unknown word {', '.join(map(repr, unknown))} in the condition. Expected a rail "
-                f"({', '.join(sorted(vocabulary))}), one of their categories, a stage, a level, a role or a kind of actor."
+                f"({', '.join(sorted(vocabulary))}), one of their categories, a stage, level, role or kind."
             )
 
 
@@ -111,16 +137,4 @@ def _check_names(expression: str, *, place: str) -> None:
                 expected = ", ".join(f"{name}.{each}" for each in FIELDS[name])
                 raise PolicyError(f"{place}: unknown field {found} in the condition. Expected {expected}.")
         elif name not in _WORDS:
-            raise PolicyError(
-                f"{place}: unknown name {name!r} in the condition. Expected stage, {', '.join(FIELDS)} and their fields."
-            )
-
-
-def samples(vocabulary: Vocabulary, *, scores: tuple[float, ...], every_actor: bool = False) -> Iterator[Case]:
-    """Yield cases over all rails, categories, stages and levels, with all kinds of actor in each or taken in turn."""
-    actors = list(itertools.product(ROLES, KINDS))
-    turns = itertools.cycle(actors)
-    words = [(rail, category) for rail in sorted(vocabulary) for category in sorted(vocabulary[rail])]
-    for (rail, category), score, stage, level in itertools.product(words, scores, STAGES, LEVELS):
-        for role, kind in actors if every_actor else [next(turns)]:
-            yield Case(rail, category, score, stage, level, role, kind)
+            raise PolicyError(f"{place}: unknown name {name!r} in the condition. Expected stage, {', '.join(FIELDS)}.")

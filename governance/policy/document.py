@@ -35,6 +35,8 @@ class RuleDocument(BaseModel):
     def _says_why(self) -> Self:
         if self.then in ("block", "escalate") and not self.message.strip():
             raise ValueError(f"rule {self.id} refuses, so it needs a message for the user")
+        if self.then == "allow" and self.message:
+            raise ValueError(f"rule {self.id} allows, so nobody would see its message; remove it")
         return self
 
 
@@ -62,7 +64,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
+    keys = [loader.construct_object(key) for key, _ in node.value]
     doubled = [key for i, key in enumerate(keys) if key in keys[:i]]
     if doubled:
         raise yaml.constructor.ConstructorError(None, None, f"the key {doubled[0]!r} stands twice", node.start_mark)

@@ -1,8 +1,8 @@
 """A policy: all rules of a folder, compiled, and what they decide.
 
-The strictest action of all rules that hold wins. An agent's level is cumulative: what `standard` refuses, `enhanced` and
-`maximum` refuse too, whatever the rules say, so that levels can only tighten. A finding that no rule names is blocked,
-and so is everything while a rule can't be evaluated.
+The strictest action of all rules that hold wins. An agent's level is cumulative: what `standard` refuses, `enhanced`
+and `maximum` refuse too, whatever the rules say, so that levels can only tighten. A finding that no rule names is
+blocked, and so is everything while a rule can't be evaluated.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.schema import digest_of
 from governance.errors import PolicyError
-from governance.policy.condition import Case, Condition, Vocabulary
+from governance.policy.condition import Case, Condition, Samples, Vocabulary
 from governance.policy.document import PolicyDocument, RuleDocument, read_documents
 from governance.schema import ACTIONS, LEVELS, Action, Actor, AgentView, Decision, Finding, Stage
 
@@ -63,8 +63,9 @@ class Policy:
         if not documents:
             raise PolicyError("A policy needs at least one document with at least one rule; found none.")
         self.rules = tuple(_compile(document, rule) for document in documents for rule in document.rules)
+        samples = Samples(vocabulary)
         for rule in self.rules:
-            rule.condition.check(vocabulary)
+            rule.condition.check(samples)
         self.digest = digest_of([document.model_dump() for document in documents])
         self._decided: dict[Case, Decision] = {}
 
@@ -84,21 +85,22 @@ class Policy:
         return decision
 
     def _at_every_level(self, case: Case) -> Decision:
+        """Return the strictest decision of the case's level and those below; the lowest has to name the finding."""
+        found = f"{case.rail} found {case.category} (score {case.score:.2f}) in the {case.stage}"
         try:
             levels = LEVELS[: LEVELS.index(case.level) + 1]
-            decisions = [self._evaluate(replace(case, level=level)) for level in levels]
+            rules = [self._strictest(replace(case, level=level)) for level in levels]
         except (PolicyError, ValueError) as exc:
             return Decision("block", f"a rule could not be evaluated: {exc}", "fail-closed.policy", _SORRY)
-        return max(reversed(decisions), key=lambda d: ACTIONS.index(d.action))
+        if rules[0] is None:
+            return Decision("block", f"{found}; no rule names it", "fail-closed.unmatched", _SORRY)
+        rule = max((rule for rule in rules if rule), key=PolicyRule.strictness)
+        return Decision(rule.document.then, found, rule.id, rule.document.message)
 
-    def _evaluate(self, case: Case) -> Decision:
-        holding = [rule for rule in self.rules if rule.condition.holds(case)]
-        what = f"{case.rail} found {case.category} (score {case.score:.2f}) in the {case.stage}"
-        if not holding:
-            return Decision("block", f"{what}; no rule names it", "fail-closed.unmatched", _SORRY)
-        rule = max(holding, key=PolicyRule.strictness)
-        message = "" if rule.document.then == "allow" else rule.document.message
-        return Decision(rule.document.then, what, rule.id, message)
+    def _strictest(self, case: Case) -> PolicyRule | None:
+        context = case.context()
+        holding = [rule for rule in self.rules if rule.condition.holds(context)]
+        return max(holding, key=PolicyRule.strictness, default=None)
 
 
 def _compile(document: PolicyDocument, rule: RuleDocument) -> PolicyRule:

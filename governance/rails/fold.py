@@ -10,7 +10,9 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-INVISIBLE = frozenset("\u00ad\u034f\u061c\u115f\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff")
+INVISIBLE = frozenset(
+    "\u00ad\u034f\u061c\u115f\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff"
+)
 _LOOKALIKES = dict(
     zip(
         "авеёкмнорстухіјѕԁԛԝһӏАВЕКМНОРСТУХІЈЅαεικνορτυχΑΒΕΗΙΚΜΝΟΡΤΥΧΖ",
@@ -19,8 +21,8 @@ _LOOKALIKES = dict(
     )
 )
 _SPACED_OUT = re.compile(r"(?<![A-Za-z])[A-Za-z](?:[ ._*-][A-Za-z]){2,}(?![A-Za-z])")
-_LEET = str.maketrans("013457@$!", "oieastasi")
-_LEET_WORD = re.compile(r"(?<![\w@$!])(?=[\w@$!]*[a-z])[a-z0-9@$]+[013457@$!][a-z0-9@$!]*[a-z](?!\w)", re.IGNORECASE)
+_LEET = str.maketrans("013457$!", "oieastsi")
+_LEET_WORD = re.compile(r"(?<![\w$!])[a-z0-9$!]{3,40}(?![\w$!])", re.IGNORECASE)  # bounded, so that it stays linear
 
 
 def fold(text: str) -> str:
@@ -77,4 +79,9 @@ def squeeze(text: str) -> Squeezed:
 
 def read_leet(text: str) -> str:
     """Return the text with digits and signs inside words read as letters ("1gn0re"); the length stays."""
-    return _LEET_WORD.sub(lambda match: match.group().translate(_LEET), text)
+    return _LEET_WORD.sub(lambda match: _read_word(match.group()), text)
+
+
+def _read_word(word: str) -> str:
+    is_disguised = word[-1].isalpha() and not word.isalpha() and any(char.isalpha() for char in word[:-1])
+    return word.translate(_LEET) if is_disguised else word

@@ -4,6 +4,8 @@ It knows phrases, not meanings: an attack in new words, in another language, or 
 tell an attack (0.9 and more) from weaker signs; a phrase that is quoted as an example scores 0.6.
 """
 
+# ruff: noqa: E501 - a pattern is read as one line
+
 import re
 from dataclasses import replace
 
@@ -21,7 +23,7 @@ _ORDERS = (
     r"(?:instructions?|prompts?|rules?|directions?|directives?|guidelines?|commands?|orders|constraints?|restrictions?|"
     r"programming|training|guardrails?|safeguards?|protocols?|policies|limitations|filters?|system message)"
 )
-_SECRET_TEXT = (
+_HIDDEN_TEXT = (
     r"(?:(?:system|initial|original|hidden|secret|developer|internal|full|entire|exact|starting|base|pre-?)[ -]?"
     r"(?:prompts?|instructions?|messages?|rules|directives|guidelines|configuration)|preprompt|pre-prompt)"
 )
@@ -29,7 +31,9 @@ _TELL = (
     r"(?:reveal|show|print|repeat|output|display|tell|give|write|list|summari[sz]e|dump|leak|expose|copy|translate|encode|"
     r"recite|share|disclose|return|echo|send|provide|state|paste|spell|what (?:is|are|was|were)|what'?s|read)"
 )
-_MENTION = re.compile(r"(?:such as|example|phrase|like|called|says?|wrote|words|attacks?|injection|sentence|text)\W{0,3}[\"'“‘`]$")
+_MENTION = re.compile(
+    r"(?:such as|example|phrase|like|called|says?|wrote|words|attacks?|injection|sentence|text)\W{0,3}[\"'“‘`]$"
+)
 
 
 def injection_rules() -> list[Rule]:
@@ -52,6 +56,9 @@ def _override_rules() -> list[Rule]:
         rule("override", 0.9, r"\b(?:ignore|disregard|forget)\W{1,3}(?:all|everything|anything|whatever)\b(?:\W{1,3}[\w']+){0,4}?\W{1,3}(?:above|before|said|told|instructed|learned|previously|prior)\b"),
         rule("override", 0.95, r"\b(?:ignore|disregard|forget)(?:all|the|your|any|my){0,2}(?:previous|prior|above|earlier)(?:instructions?|rules|prompts?|guidelines|orders)"),
         rule("override", 0.9, r"\b(?:new|updated|real|actual|true|different) (?:instructions?|orders|directives?|task|rules?)(?: (?:are|is|follow|begin|start)[^.\n]{0,20})?:"),
+        rule("override", 0.95, r"\b(?:ignore|disregard|forget) (?:all |any |every |the )*(?:other |user |further )?(?:text|inputs?|messages?|everything|sentences) (?:except|above|below|before|after|other than)\b"),
+        rule("override", 0.95, r"\b(?:ignorier(?:e|en sie)|vergiss|vergessen sie)\b[^.\n]{0,20}\b(?:anweisungen|regeln|instruktionen|vorgaben)\b|\b(?:ignora|olvida|ignore[zr]?|oublie[zr]?|esque[cç]a|dimentica)\b[^.\n]{0,20}\b(?:instrucciones|instru[cç][oõ]es|consignes|instructions|istruzioni|r[eè]gles|reglas|regole)\b[^.\n]{0,12}\b(?:anterior|pr[eé]c[eé]dent|previ|ant[eé]rieur|prior)\w*"),
+        rule("override", 0.9, r"\b(?:system|administrator|admin|security|developer|safety|policy) overrides?(?: (?:code|enabled|activated|command|initiated|accepted))?\b ?[:,!]|\byou have (?:been given|received) a (?:system )?(?:upgrade|update)\b"),
         rule("override", 0.9, r"\bfrom now on,? (?:you|ignore|respond|answer|act|always)\b[^.\n]{0,40}\b(?:must|will|are|no longer|never|only|as)\b"),
     ]  # fmt: skip
 
@@ -62,8 +69,8 @@ def _role_rules() -> list[Rule]:
         r"no (?:\w+ ){0,2}(?:restrictions?|limits?|limitations|filters?|rules|ethics|morals|guidelines|boundaries|censorship))"
     )
     return [
-        rule("jailbreak", 0.95, r"\bdo anything now\b|\b(?:dan|developer|debug|god|jailbreak|sudo|admin|unrestricted|opposite|evil|chaos) mode (?:is |now |has been )?(?:enabled|activated|on|output|active|unlocked)\b"),
-        rule("jailbreak", 0.95, r"\b(?:enable|enter|activate|switch to|go into|turn on|simulate) (?:\w+ )?(?:dan|developer|debug|god|jailbreak|sudo|unrestricted|evil) mode\b"),
+        rule("jailbreak", 0.95, r"\bdo anything now\b|\b(?:dan|developer|debug|god|jailbreak|sudo|admin|unrestricted|opposite|evil|chaos|maintenance|testing|recovery|diagnostic) mode\W{1,3}(?:is |now |has been )?(?:enabled|activated|on|output|active|unlocked)\b"),
+        rule("jailbreak", 0.95, r"\b(?:enable|enter|activate|switch to|go into|turn on|simulate|now in|now entering) (?:\w+ )?(?:dan|maintenance|diagnostic|testing|developer|debug|god|jailbreak|sudo|unrestricted|evil) mode\b"),
         rule("jailbreak", 0.95, rf"\b(?:pretend|act|roleplay|role-play|behave|respond|answer|imagine|simulate|you are(?: now)?|you(?:'re| will be| will act| must act)|be) (?:as |like |that |to be |being |you(?:'re| are) |now )*(?:[\w',-]+ ){{0,5}}?{free}\b"),
         rule("jailbreak", 0.95, r"\byou are (?:now )?(?:going to (?:act|pretend|be) (?:as )?)?(?:dan|aim|stan|dude|mongo tom|evil-?bot|chaosgpt|betterdan|maximum)\b"),
         rule("jailbreak", 0.9, r"\b(?:free|freed|released|liberated|unbound|broken free) (?:from|of) (?:\w+ ){0,4}(?:restrictions?|rules|confines|guidelines|limitations|constraints|shackles|policies|filters)\b"),
@@ -77,12 +84,16 @@ def _role_rules() -> list[Rule]:
 
 def _extraction_rules() -> list[Rule]:
     return [
-        rule("prompt_extraction", 0.95, rf"\b{_TELL}\b(?:\W{{1,3}}[\w'-]+){{0,6}}?\W{{1,3}}(?:your|the|this|its|ur)\b(?:\W{{1,3}}[\w'-]+){{0,2}}?\W{{1,3}}{_SECRET_TEXT}\b"),
+        rule("prompt_extraction", 0.95, rf"\b{_TELL}\b(?:\W{{1,3}}[\w'-]+){{0,6}}?\W{{1,3}}(?:your|the|this|its|ur)\b(?:\W{{1,3}}[\w'-]+){{0,2}}?\W{{1,3}}{_HIDDEN_TEXT}\b"),
         rule("prompt_extraction", 0.95, rf"\b{_TELL}\b(?:\W{{1,3}}[\w'-]+){{0,4}}?\W{{1,3}}your (?:\w+ )?(?:instructions|prompt|rules|directives|guidelines)\b"),
         rule("prompt_extraction", 0.9, r"\b(?:repeat|print|output|copy|recite|echo|write|display|return|translate) (?:back |out |me |down )?(?:everything|all|the (?:text|words|content|sentences?|message|paragraph|lines|above)|every word|any text|what(?:ever)?)\b[^.\n]{0,30}?\b(?:above|before this|preceding|prior|so far|previous(?:ly)?)\b"),
         rule("prompt_extraction", 0.9, r"\bwhat (?:instructions|rules|prompt|directions|guidelines) (?:were|was|have|are|did) (?:you|they|been)\b"),
         rule("prompt_extraction", 0.9, r"\b(?:text|words|sentence|message|prompt|lines?) (?:that (?:is|was|are|were|comes?|came|appears?) )?(?:right |directly |immediately )?(?:above|before) (?:this|my) (?:message|prompt|line|sentence|text|one)\b"),
-        rule("prompt_extraction", 0.95, rf"\b{_SECRET_TEXT} (?:verbatim|word for word|in full|as is)\b"),
+        rule("prompt_extraction", 0.9, r"\b(?:repeat|print|outputs?|display|format|convert|summari[sz]e|explain|rephrase|return|translate|recite|list|describe|encode|rewrite|turn|reword|restate|copy|show)\b(?: (?:me|all|of|the|your|my|out|any|these|those|its|back)){0,4} (?:above|previous|prior|initial|preceding|earlier|original) (?:\w+ )?(?:instructions?|rules|prompts?|words|text|directives|guidelines)\b"),
+        rule("prompt_extraction", 0.9, r"\b(?:convert|translate|turn|format|rephrase|rewrite|explain|encode|reword|restate) (?:all )?(?:of )?your (?:\w+ )?(?:instructions?|rules|prompt|ruleset|directives|guidelines)\b|\b(?:convert|translate|format|turn) the (?:instructions|rules) (?:above|below)?\b"),
+        rule("prompt_extraction", 0.9, r"\b(?:the |any |what )?(?:instructions?|rules|text|prompt|orders|directives) (?:that )?(?:you|u) (?:were|have been|was|are|'ve been|had been) (?:initially |first |originally )?(?:given|told|provided|informed|programmed|instructed|supplied)\b|\bwhat (?:were|was|are|have) you (?:been )?(?:told|instructed|programmed)\b"),
+        rule("prompt_extraction", 0.9, r"\b(?:my (?:\w+ )?(?:instructions|rules|prompt) (?:are|is|say)|i was instructed to|the system prompt is) ?:? ?[\"'”]|\bsystem[_ ]?prompt ?\)|\brepeat (?:this|the|our) (?:entire|whole|full) (?:conversation|prompt|context)\b|\byour (?:initiali[sz]ation|system) (?:string|configuration|message|text)\b"),
+        rule("prompt_extraction", 0.95, rf"\b{_HIDDEN_TEXT} (?:verbatim|word for word|in full|as is)\b"),
     ]  # fmt: skip
 
 
@@ -91,6 +102,7 @@ def _marker_rules() -> list[Rule]:
         rule("forged_role", 0.95, r"<\|?(?:im_start|im_end|system|assistant|endoftext|start_header_id|eot_id)\|?>|\[/?inst\]|<</?sys>>"),
         rule("forged_role", 0.9, r"(?<!\S)(?:#{1,4} ?|\[|<|\*\*)(?:system|admin|administrator|developer|root)(?: ?(?:message|prompt|instructions?|override|note|command|mode))?(?:\]|>|\*\*| ?:)"),
         rule("forged_role", 0.9, r"(?:\A|\n) ?(?:system|developer|admin)(?: message| prompt| override)? ?: ?\w"),
+        rule("forged_role", 0.9, r"\bend (?:of )?(?:the )?(?:user|untrusted|system|out[- ]of[- ]date|distractor|prompt|sample|developer)(?: \w+){0,2} (?:input|ambiguity|instructions?|prompt|data|message|draft|text|rules)\b"),
         rule("encoded_order", 0.9, r"\b(?:decode|decrypt|decipher|unscramble|translate) (?:[^.\n]{0,50}?)\b(?:and|then) (?:follow|execute|obey|do|perform|run|carry out|comply|act on)\b"),
     ]  # fmt: skip
 

@@ -34,6 +34,7 @@ class Rule:
         pattern: Its group `span` is the violation; what stands before the group is context.
         end_of: For a match, where the span really ends, or None when the match is none (a checksum failed).
         is_mention: Whether a match only speaks of the thing, which scores `MENTION`.
+        has_context: Whether the pattern starts before its span.
         needs: Characters without any of which the pattern can't match; checked first, because it is fast.
     """
 
@@ -43,10 +44,13 @@ class Rule:
     end_of: Callable[[re.Match[str]], int | None] | None = None
     is_mention: Callable[[re.Match[str]], bool] | None = None
     needs: str = ""
+    has_context: bool = True
 
-    def matches(self, text: str) -> Iterator[tuple[int, int, float]]:
-        """Yield start, end and score of what this rule finds in a folded text."""
-        for match in self.pattern.finditer(text):
+    def matches(self, text: str, start: int) -> Iterator[tuple[int, int, float]]:
+        """Yield start, end and score of what this rule finds in a folded text, for spans from `start` on."""
+        for match in self.pattern.finditer(text, max(0, start - BEHIND) if self.has_context else start):
+            if match.start("span") < start:
+                continue
             end = self.end_of(match) if self.end_of else match.end("span")
             if end is not None:
                 mentioned = self.is_mention is not None and self.is_mention(match)
@@ -73,7 +77,9 @@ def rule(
     The lookahead around it makes `finditer` try every start.
     """
     whole = pattern if "(?P<span>" in pattern else f"(?P<span>{pattern})"
-    return Rule(category, score, re.compile(f"(?={whole})", re.IGNORECASE if ignore_case else 0), end_of, is_mention, needs)
+    return Rule(
+        category, score, re.compile(f"(?={whole})", re.IGNORECASE if ignore_case else 0), end_of, is_mention, needs
+    )
 
 
 class PatternRail:
@@ -110,8 +116,8 @@ class PatternRail:
             if each.needs and present.isdisjoint(each.needs):
                 continue
             covered = start
-            for begin, end, score in each.matches(plain):
-                if begin >= start and end > covered:
+            for begin, end, score in each.matches(plain, start):
+                if end > covered:
                     found.append(self._finding(each.category, score, text, begin, end))
                     covered = end
         return sorted(found, key=lambda f: (f.start, -f.end, -f.score))

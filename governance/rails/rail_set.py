@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from governance.rails.harm import build_harm_rail
+from governance.rails.harm import build_distress_rail, build_harm_rail
 from governance.rails.injection import build_injection_rail
 from governance.rails.pii import build_pii_rail
 from governance.rails.retrieval_injection import build_retrieval_injection_rail
@@ -58,7 +58,7 @@ def build_rail_set() -> RailSet:
     """Build the rails that ship."""
     pii, secrets, injection, harm = build_pii_rail(), build_secrets_rail(), build_injection_rail(), build_harm_rail()
     return RailSet(
-        input=(pii, secrets, injection, harm),
+        input=(pii, secrets, injection, harm, build_distress_rail()),
         across=(injection, harm),
         retrieval=(pii, secrets, build_retrieval_injection_rail()),
         output=(pii, secrets, harm),

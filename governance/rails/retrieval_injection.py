@@ -4,6 +4,8 @@ It adds to the rules of `injection` those for text that speaks to an assistant, 
 data elsewhere. A document that merely asks for a task in plain words passes.
 """
 
+# ruff: noqa: E501 - a pattern is read as one line
+
 from governance.rails.injection import injection_rules
 from governance.rails.pattern_rail import Rule, rule
 from governance.rails.word_rail import WordRail
@@ -27,7 +29,7 @@ def _document_rules() -> list[Rule]:
         rule("steers_answer", 0.9, r"\b(?:tell|inform|instruct|convince|persuade|advise|ask|direct|urge) the user(?:s)? (?:to|that|they|about)\b"),
         rule("steers_answer", 0.9, r"\b(?:do not|don'?t|never|without) (?:mention|tell|reveal|inform|disclos|telling|informing|mentioning|alerting|notify|alert)\w*[^.\n]{0,30}?\b(?:the )?users?\b"),
         rule("steers_answer", 0.9, r"\b(?:append|add|include|insert|put|place) (?:the following|this|a link|the (?:link|text|phrase|sentence|words?|url))\b[^.\n]{0,30}?\b(?:to|in|at|into|of) (?:the (?:end of )?|your |every |each )*(?:answer|response|reply|output|summary)s?\b"),
-        rule("exfiltration", 0.95, r"!\[[^\]\n]{0,20}\]\(https?://[^)\s]{1,60}[?&][^)\s]{0,40}="),
+        rule("exfiltration", 0.95, r"!\[[^\]\n]{0,20}\]\(https?://[^)\s]{1,60}[?&](?:data|d|q|query|msg|message|content|info|secret|token|chat|conversation|prompt|history|user|text|c|payload|leak|exfil)="),
         rule("exfiltration", 0.9, r"\b(?:send|forward|post|upload|transmit|exfiltrate|e-?mail|leak|submit)\b[^.\n]{0,40}?\b(?:conversation|chat history|user'?s? (?:data|information|messages?|details|credentials|password)|system prompt|api keys?|credentials|passwords?)\b[^.\n]{0,20}?\b(?:to|at|via)\b"),
         rule("hidden_text", 0.9, r"<!--[^>]{0,60}?\b(?:ignore|assistant|instruction|prompt|you must|ai model|system)\b|<(?:span|div|p)[^>]{0,60}(?:display: ?none|font-size: ?0|color: ?(?:white|#fff))"),
     ]  # fmt: skip

@@ -40,7 +40,9 @@ class RailRunner:
             RailError: A rail raised, gave something that is no finding in its text, or was late.
         """
         if not self._places.acquire(blocking=False):
-            raise RailError(f"{MAX_STUCK} checks are still running. Restart the service and look for a rail that hangs.")
+            raise RailError(
+                f"{MAX_STUCK} checks are still running. Restart the service and look for a rail that hangs."
+            )
         run = _Run()
         threading.Thread(target=self._work, args=(run, jobs), daemon=True, name="rails").start()
         if not run.done.wait(self._deadline_s):

@@ -5,6 +5,8 @@ those that their issuers publish; most also stand in detect-secrets, whose plugi
 so that a stream could not be held to the same findings.
 """
 
+# ruff: noqa: E501 - a pattern is read as one line
+
 import math
 import re
 from collections import Counter
@@ -26,16 +28,38 @@ def build_secrets_rail() -> PatternRail:
 def _token_rules() -> list[Rule]:
     jwt = r"eyJ[\w-]{17}[\w.=-]*"  # RFC 7519: a JSON object in base64url starts so
     return [
-        rule("aws_access_key", 0.95, r"(?<![A-Za-z0-9])(?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[0-9A-Z]{16}[0-9A-Z]*", needs="A"),
-        rule("github_token", 0.98, r"(?<![A-Za-z0-9])(?:gh[opsur]_[A-Za-z0-9]{30}|github_pat_[A-Za-z0-9_]{22})\w*", needs="_"),
-        rule("gitlab_token", 0.98, r"(?<![A-Za-z0-9])gl(?:pat|dt|ft|soat|rt|cbt|ptt|agent|oas|imt)-[\w-]{20}[\w-]*", needs="-"),
+        rule(
+            "aws_access_key",
+            0.95,
+            r"(?<![A-Za-z0-9])(?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[0-9A-Z]{16}[0-9A-Z]*",
+            needs="A",
+        ),
+        rule(
+            "github_token",
+            0.98,
+            r"(?<![A-Za-z0-9])(?:gh[opsur]_[A-Za-z0-9]{30}|github_pat_[A-Za-z0-9_]{22})\w*",
+            needs="_",
+        ),
+        rule(
+            "gitlab_token",
+            0.98,
+            r"(?<![A-Za-z0-9])gl(?:pat|dt|ft|soat|rt|cbt|ptt|agent|oas|imt)-[\w-]{20}[\w-]*",
+            needs="-",
+        ),
         rule("slack_token", 0.98, r"(?<![A-Za-z0-9])xox[abceposr]-[A-Za-z0-9-]{10}[\w-]*", needs="-"),
         rule("slack_token", 0.98, r"hooks\.slack\.com/services/(?P<span>T\w{4}[\w/]*)", needs="/"),
         rule("google_key", 0.95, r"(?<![A-Za-z0-9])(?:AIza[\w-]{35}|ya29\.[\w-]{20})[\w.-]*", needs="Ay"),
         rule("model_api_key", 0.95, r"(?<![A-Za-z0-9-])sk-(?=[\w-]{0,20}[0-9])[\w-]{20}[\w-]*", needs="-"),
         rule("stripe_key", 0.98, r"(?<![A-Za-z0-9])(?:[rs]k_(?:live|test)_|whsec_)[0-9a-zA-Z]{16}\w*", needs="_"),
-        rule("package_token", 0.98, r"(?<![A-Za-z0-9])(?:npm_[A-Za-z0-9]{36}|pypi-AgE[\w-]{20}|hf_[A-Za-z0-9]{30})[\w-]*"),
-        rule("mail_api_key", 0.95, r"(?<![A-Za-z0-9])(?:SG\.[\w-]{16}[\w.-]*|[0-9a-f]{32}-us[0-9]{1,2}(?!\w))", needs=".-"),
+        rule(
+            "package_token", 0.98, r"(?<![A-Za-z0-9])(?:npm_[A-Za-z0-9]{36}|pypi-AgE[\w-]{20}|hf_[A-Za-z0-9]{30})[\w-]*"
+        ),
+        rule(
+            "mail_api_key",
+            0.95,
+            r"(?<![A-Za-z0-9])(?:SG\.[\w-]{16}[\w.-]*|[0-9a-f]{32}-us[0-9]{1,2}(?!\w))",
+            needs=".-",
+        ),
         rule("chat_bot_token", 0.95, r"(?<![A-Za-z0-9])[0-9]{8,10}:AA[\w-]{33}[\w-]*", needs=":"),
         rule("chat_bot_token", 0.9, r"(?<![A-Za-z0-9])[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27}[\w-]*", needs="."),
         rule("twilio_key", 0.85, r"(?<![A-Za-z0-9])(?:SK|AC)[0-9a-f]{32}(?!\w)", needs="SA"),
@@ -79,7 +103,7 @@ def _named_rules() -> list[Rule]:
         rule(
             "high_entropy",
             0.7,
-            r"(?<![A-Za-z])(?:secret|token|key|credential|signature|auth|aws)[^\n]{0,30}?(?<![\w/+=-])"
+            r"(?<![A-Za-z])(?:secret|token|key|credential|signature|auth|aws)[^\n/]{0,30}?(?<![\w/+=-])"
             r"(?P<span>(?P<head>[A-Za-z0-9+/_=-]{24,40})[A-Za-z0-9+/_=-]*)",
             end_of=_entropy_end,
             ignore_case=True,

@@ -5,6 +5,7 @@ stream too. Words of other languages than English are not covered.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from core.schema import digest_of
@@ -16,19 +17,21 @@ from governance.schema import Finding
 class WordRail:
     """A rail made of phrases. Pure, and fit for streams."""
 
-    def __init__(self, name: str, rules: Sequence[Rule], *, opens: re.Pattern[str] | None = None) -> None:
+    def __init__(self, name: str, rules: Sequence[Rule], *, opens: str | None = None) -> None:
         """Take the rules of a rail.
 
         Args:
             name: As findings and policies call it.
             rules: What it finds, written in lower case.
-            opens: Matches where a phrase may start; without it, the rail can't be asked about streams.
+            opens: A pattern for where every phrase starts, checked first because it is fast. A stream has to wait
+                after such a place; without the pattern it waits for a whole window.
         """
         self.name = name
         self.categories = frozenset(r.category for r in rules)
-        self.version = digest_of([name, [r.identity() for r in rules], opens.pattern if opens else ""])
+        self.version = digest_of([name, [r.identity() for r in rules], opens or ""])
         self._rules = tuple(rules)
-        self._opens = opens
+        self._opens = re.compile(rf"\b(?:{opens})") if opens else None
+        self._open_end = re.compile(rf"\b(?:{opens})[^.!?\n]*\Z") if opens else None
 
     def inspect(self, text: str) -> list[Finding]:
         """Return findings with spans into `text`, sorted by start."""
@@ -38,13 +41,16 @@ class WordRail:
         """Return the findings whose spans begin at `start` or later; what stands before is context alone."""
         squeezed = squeeze(text)
         lowered = squeezed.text.lower() if len(squeezed.text.lower()) == len(squeezed.text) else squeezed.text
+        first = bisect_left(squeezed.places, start)
         best: dict[tuple[str, int], Finding] = {}
         for plain in {lowered, read_leet(lowered)}:
+            if self._opens and not self._opens.search(plain, first):
+                continue
             for each in self._rules:
-                for begin, end, score in each.matches(plain):
+                for begin, end, score in each.matches(plain, first):
                     finding = self._finding(each.category, score, text, squeezed.span(begin, end))
                     key = each.category, finding.start
-                    if finding.start >= start and (key not in best or _weight(best[key]) < _weight(finding)):
+                    if key not in best or _weight(best[key]) < _weight(finding):
                         best[key] = finding
         return sorted(best.values(), key=lambda f: (f.start, -f.end, -f.score))
 
@@ -56,9 +62,9 @@ class WordRail:
         """Return the offset from which findings may still appear or change when the text goes on."""
         cut = max(0, len(text) - WINDOW)
         plain = fold(text[cut:]).lower()
-        if self._opens is None or len(plain) != len(text) - cut:
+        if self._open_end is None or len(plain) != len(text) - cut:
             return cut
-        opened = self._opens.search(plain)
+        opened = self._open_end.search(plain)
         return cut + min(last_word(plain), opened.start() if opened else len(plain))
 
 

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections import Counter, defaultdict
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +12,7 @@ import pytest
 
 from core.datasets.card import Category, DatasetCard, load_card
 from core.datasets.readers import list_files, read_file
+from core.rag.chunking import Passage
 
 DATA = Path(__file__).parents[2] / "data"
 FOLDERS = sorted(path.parent for path in DATA.glob("datasets/*/dataset.yaml"))
@@ -41,6 +43,12 @@ def of(folder: Path) -> DatasetCard:
     return load_card(folder / "dataset.yaml")
 
 
+@cache
+def passages_of(folder: Path) -> list[Passage]:
+    return [passage for path in list_files(folder) for passage in read_file(path)]
+
+
+@cache
 def content(folder: Path) -> str:
     return "\n".join(path.read_text("utf-8") for path in list_files(folder))
 
@@ -66,7 +74,7 @@ def passes_luhn(digits: str) -> bool:
 def test_starter_datasets_are_many_and_cover_every_category() -> None:
     assert len(FOLDERS) >= 12
     assert {of(folder).category for folder in FOLDERS} == set(get_args(Category))
-    assert sum(len(read_file(path)) for folder in FOLDERS for path in list_files(folder)) >= 320
+    assert sum(len(passages_of(folder)) for folder in FOLDERS) >= 320
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -89,7 +97,7 @@ def test_files_read_and_no_passage_stands_twice(folder: Path) -> None:
     files = list_files(folder)
     assert files
     assert {path.suffix for path in files} <= {".md", ".csv", ".jsonl"}
-    texts = Counter(passage.text for path in files for passage in read_file(path))
+    texts = Counter(passage.text for passage in passages_of(folder))
     assert [text for text, times in texts.items() if times > 1] == []
 
 
@@ -225,7 +233,7 @@ def test_addresses_use_example_domains_and_stand_only_where_labelled(folder: Pat
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_planted_instructions_stand_only_where_labelled(folder: Path) -> None:
     planted = re.compile(r"ignore all previous|system prompt|you must obey|from now on answer", re.IGNORECASE)
-    passages = [passage.text for path in list_files(folder) for passage in read_file(path)]
+    passages = [passage.text for passage in passages_of(folder)]
     hits = [text for text in passages if planted.search(text)]
     assert bool(hits) == ("planted-injection" in of(folder).labels)
     assert len(hits) < len(passages) / 2
@@ -256,7 +264,7 @@ def test_question_is_answered_verbatim_or_not_at_all(question: dict[str, Any]) -
     assert expected["dataset_id"] in question["dataset_ids"]
     folder = DATA / "datasets" / expected["dataset_id"]
     assert expected["contains"] in content(folder)
-    passages = [p for path in list_files(folder) for p in read_file(path) if p.document == expected["document"]]
+    passages = [p for p in passages_of(folder) if p.document == expected["document"]]
     assert any(expected["contains"] in passage.text for passage in passages)
     assert question["answer_has"]
     assert all(words in content(folder) for words in question["answer_has"])

@@ -12,7 +12,7 @@ from core.llm.permits import PermitOffice
 from core.rag.prompt import render_prompt
 from core.schema import Evidence, GenerateRequest, Message, Retrieval
 from core.store.database import Store
-from core.store.tables import User
+from core.store.tables import Dataset, User
 from governance.agents import AgentDraft, Agents
 from governance.conversations import Conversations
 from governance.dialogue import Dialogue
@@ -145,3 +145,23 @@ def found(*texts: str) -> Retrieval:
 
 def with_datasets(agent: AgentView, *dataset_ids: str) -> AgentView:
     return replace(agent, dataset_ids=dataset_ids)
+
+
+def add_dataset(store: Store, dataset_id: str, *, tier: str = "public") -> None:
+    """Put a dataset without content into the catalog."""
+    with store.write() as session:
+        session.add(
+            Dataset(
+                id=dataset_id,
+                title=dataset_id,
+                description="",
+                category="Education",
+                licence="CC0-1.0",
+                source="",
+                tier=tier,
+                labels=[],
+                active_version="sha256:v",
+                created_at=NOW,
+                updated_at=NOW,
+            )
+        )

@@ -6,33 +6,13 @@ import pytest
 from core.rag.prompt import render_prompt
 from core.schema import GenerateConfig, Message, Retrieval, digest_of
 from core.store.database import Store
-from core.store.tables import Dataset
 from governance.errors import InputError
 from governance.ledger import verify_ledger, verify_receipt
 from governance.native_llm import STEPS
 from governance.schema import Actor, EvidenceFound, Released, StageDone, TurnStarted
-from tests.governance.door import NOW, Door, closed, found, open_door
+from tests.governance.door import NOW, Door, add_dataset, closed, found, open_door
 
 QUESTION = [Message("user", "What is paid for meals?")]
-
-
-def add_dataset(store: Store, dataset_id: str, *, tier: str = "public") -> None:
-    with store.write() as session:
-        session.add(
-            Dataset(
-                id=dataset_id,
-                title=dataset_id,
-                description="",
-                category="Education",
-                licence="CC0-1.0",
-                source="",
-                tier=tier,
-                labels=[],
-                active_version="sha256:v",
-                created_at=NOW,
-                updated_at=NOW,
-            )
-        )
 
 
 def test_turn_yields_its_steps_in_order_and_the_text_that_it_seals(door: Door) -> None:

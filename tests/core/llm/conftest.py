@@ -91,7 +91,7 @@ def save_model(folder: Path, *, seed: int = 0, context: int = 512, scale: float 
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     return save_model(tmp_path_factory.mktemp("models") / "tiny")
 
 

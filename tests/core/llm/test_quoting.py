@@ -124,7 +124,8 @@ passages = st.lists(st.lists(unit, min_size=0, max_size=4), min_size=0, max_size
 def test_quoting_is_verbatim_whatever_the_model_wants(any_tokenizer: PreTrainedTokenizerFast, mode: Quoting) -> None:
     vocabulary = read_vocabulary(any_tokenizer, size=len(any_tokenizer))
     end = any_tokenizer.eos_token_id
-    likes = vocabulary.containing("“".encode(), "”".encode(), b"[", b"]", b"1") + vocabulary.starting(b"\xe2\x80\x9c")
+    marks = vocabulary.containing("“".encode(), "”".encode(), b"[", b"]", b"1")
+    likes = [*marks, *vocabulary.starting(b"\xe2\x80\x9c")]
 
     @given(passages=passages, seed=st.integers(0, 2**32), steps=st.integers(1, 60))
     @settings(max_examples=120, deadline=None)

@@ -49,7 +49,7 @@ def test_vocabulary_of_an_unknown_kind_is_refused(decoder: object) -> None:
 def test_vocabulary_finds_tokens_by_their_bytes() -> None:
     vocabulary = Vocabulary([None, b"a", b"ab", b"b[", b"a"])
     assert list(vocabulary.matches(b"xab", 1)) == [(1, 1), (4, 1), (2, 2)]
-    assert vocabulary.containing(b"[", b"x") == [3]
+    assert vocabulary.containing(b"[", b"x") == (3,)
     assert vocabulary.starting(b"a") == [1, 2, 4]
 
 

@@ -37,7 +37,7 @@ def test_split_keeps_one_sentence_whole(text: str) -> None:
         ("He said no. No. 5 stayed.", ["He said no.", "No. 5 stayed."]),
         ("“Stop.” She went. (Then he.) End", ["“Stop.”", "She went.", "(Then he.)", "End"]),
         ("It was I. We saw.", ["It was I.", "We saw."]),
-        ("a\nb. C\n\n- d", ["a", "b.", "C", "- d"]),
+        ("a\nbe. C\n\n- d", ["a", "be.", "C", "- d"]),
         ("終わり。始まり！次", ["終わり。", "始まり！", "次"]),
         ("Costs rose 4.5. Then 5.5.", ["Costs rose 4.5.", "Then 5.5."]),
         ("1. Do this. Then that.", ["1. Do this.", "Then that."]),

@@ -385,3 +385,16 @@ def test_a_file_that_is_no_backup_is_refused(store: Store, tmp_path: Path) -> No
 def test_bytes_are_kept_as_base64(saved: Path) -> None:
     row = json.loads(zipfile.ZipFile(saved).read("tables/subject_keys.jsonl"))
     assert base64.b64decode(row["wrapped_key"]) == bytes(range(256))
+
+
+def test_a_key_folder_that_can_not_be_written_changes_nothing(
+    store: Store, other: Store, tmp_path: Path, clock: Clock
+) -> None:
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys/a.key").write_bytes(b"x")
+    fill(store)
+    backup(store, tmp_path / "b.zip", vectors=None, keys=tmp_path / "keys", clock=clock)
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StoreError, match="keys can't be written"):
+        restore(tmp_path / "b.zip", other, keys=tmp_path / "file" / "keys")
+    assert not any(content_of(other).values())

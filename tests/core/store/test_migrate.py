@@ -102,3 +102,15 @@ def test_a_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
 def test_a_server_that_does_not_answer_is_refused() -> None:
     with pytest.raises(StoreError, match="unreachable"):
         open_store("postgresql://nobody@127.0.0.1:1/none?connect_timeout=2")
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(empty_database_url: str) -> None:
+    store = connect(empty_database_url)
+    with store.write() as session:  # the name of an index that the first migration makes
+        session.execute(text("CREATE TABLE notes (title TEXT)"))
+        session.execute(text("CREATE INDEX ix_messages_turn_id ON notes (title)"))
+    with pytest.raises(StoreError, match="ix_messages_turn_id"):
+        open_store(empty_database_url)
+    with store.read() as session:
+        assert inspect(session.connection()).get_table_names() == ["notes"]
+    store.close()

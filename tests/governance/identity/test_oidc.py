@@ -160,6 +160,13 @@ def test_the_issuer_says_who_somebody_is(client: OidcClient, http: httpx.Client)
     assert sign_in(client, http) == OidcClaims(issuer=client.issuer, subject="s-1", name="Ada")
 
 
+def test_a_token_for_several_audiences_is_accepted_when_it_was_made_for_us(
+    client: OidcClient, issuer: Issuer, http: httpx.Client
+) -> None:
+    issuer.claims = {"aud": ["workbench", "another-client"], "azp": "workbench", "preferred_username": None}
+    assert sign_in(client, http).name == "ada@example.org"
+
+
 def test_the_request_carries_state_nonce_and_challenge_but_no_secret(client: OidcClient, http: httpx.Client) -> None:
     request = begin_sign_in(client, discover(client.issuer, http=http), random_bytes=constant_bytes(7), now=NOW)
     query = {name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()}
@@ -189,6 +196,7 @@ EARLIER, LATER = int((NOW - timedelta(hours=1)).timestamp()), int((NOW + timedel
         {"aud": ["workbench", "another-client"]},
         {"aud": ["workbench"], "azp": "another-client"},
         {"aud": None},
+        {"aud": "another-client", "azp": "workbench"},
         {"iss": "https://issuer.example"},
         {"iss": None},
         {"exp": EARLIER},
@@ -208,6 +216,12 @@ def test_an_id_token_that_is_not_for_this_sign_in_is_refused(
     issuer.claims = claims
     with pytest.raises(SignInRefused, match="not acceptable"):
         sign_in(client, http)
+
+
+def test_an_id_token_is_judged_by_the_time_given(client: OidcClient, http: httpx.Client) -> None:
+    assert sign_in(client, http, now=NOW + timedelta(minutes=5)).subject == "s-1"
+    with pytest.raises(SignInRefused, match="ExpiredToken"):
+        sign_in(client, http, now=NOW + timedelta(minutes=7))
 
 
 def test_a_signature_of_another_key_is_refused(client: OidcClient, issuer: Issuer, http: httpx.Client) -> None:

@@ -3,9 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import select
 
 from core.store.database import Store
@@ -21,12 +25,52 @@ START = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Literal
 from core.store.database import connect
 from governance.identity import Identity
 identity = Identity(connect(sys.argv[1]), key_folder=Path(sys.argv[2]), session_ttl_s=60, login_attempts=5,
                     login_window_s=60, clock=lambda: datetime.now(UTC))
 print(identity.first_admin()[1])
 """
+
+
+class Interrupted(PasswordHasher):
+    """A hasher during whose work something else happens, once."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.meanwhile: Callable[[], object] | None = meanwhile
+
+    def _interrupt(self) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+
+    def hash(self, *args: Any, **kwargs: Any) -> str:
+        self._interrupt()
+        return super().hash(*args, **kwargs)
+
+    def verify(self, *args: Any, **kwargs: Any) -> Literal[True]:
+        self._interrupt()
+        return super().verify(*args, **kwargs)
+
+
+@pytest.fixture
+def interrupted(any_store: Store, tmp_path: Path, clock: Callable[[], datetime]) -> Callable[..., Identity]:
+    """Opens identities whose password work is interrupted by what another process does."""
+
+    def opener(meanwhile: Callable[[], object]) -> Identity:
+        return Identity(
+            any_store,
+            key_folder=tmp_path / "keys",
+            session_ttl_s=3600,
+            login_attempts=3,
+            login_window_s=300,
+            clock=clock,
+            hasher=Interrupted(meanwhile),
+        )
+
+    return opener
 
 
 @pytest.fixture
@@ -135,7 +179,7 @@ def test_the_last_administrator_stays(identity: Identity, admin: Actor, ada: Act
     identity.set_role(admin, ada.id, "admin")
     identity.disable_user(admin, admin.id)
     with pytest.raises(InputError, match="last administrator"):  # a disabled one does not count
-        identity.disable_user(ada, ada.id)
+        identity.disable_user(replace(ada, role="admin"), ada.id)
 
 
 def test_changing_the_password_ends_all_sessions_but_the_new_one(identity: Identity, admin: Actor, ada: Actor) -> None:
@@ -186,3 +230,47 @@ def test_a_reset_password_works_once_and_ends_sessions(identity: Identity, admin
     one_time = identity.reset_password(admin, ada.id)
     assert identity.actor_from_cookie(cookie) is None
     assert identity.sign_in("ada", one_time, address=HOME).must_change_password
+
+
+def test_a_password_that_is_changed_while_it_is_checked_opens_nothing(
+    identity: Identity, ada: Actor, interrupted: Callable[..., Identity]
+) -> None:
+    slow = interrupted(lambda: identity.change_password(ada, current=PASSWORD, new="battery staple correct"))
+    with pytest.raises(SignInRefused):
+        slow.sign_in("ada", PASSWORD, address=HOME)
+
+
+def test_a_user_who_is_disabled_while_the_password_is_checked_stays_out(
+    identity: Identity, admin: Actor, ada: Actor, interrupted: Callable[..., Identity]
+) -> None:
+    slow = interrupted(lambda: identity.disable_user(admin, ada.id))
+    with pytest.raises(SignInRefused):
+        slow.sign_in("ada", PASSWORD, address=HOME)
+
+
+def test_a_start_that_was_overtaken_makes_no_second_administrator(
+    identity: Identity, interrupted: Callable[..., Identity]
+) -> None:
+    made: list[object] = []
+    assert interrupted(lambda: made.append(identity.first_admin())).first_admin() == (None, None)
+    assert [user.name for user in identity.list_users()] == ["admin"]
+    assert len(made) == 1
+
+
+def test_a_name_taken_while_the_password_is_hashed_is_refused(
+    identity: Identity, admin: Actor, interrupted: Callable[..., Identity]
+) -> None:
+    slow = interrupted(lambda: identity.create_user(admin, "bob", role="member", password=PASSWORD))
+    with pytest.raises(InputError, match="already"):
+        slow.create_user(admin, "bob", role="builder", password=PASSWORD)
+    assert [(user.name, user.role) for user in identity.list_users()] == [("admin", "admin"), ("bob", "member")]
+
+
+def test_a_password_that_was_reset_meanwhile_is_not_overwritten(
+    identity: Identity, admin: Actor, ada: Actor, interrupted: Callable[..., Identity]
+) -> None:
+    one_time: list[str] = []
+    slow = interrupted(lambda: one_time.append(identity.reset_password(admin, ada.id)))
+    with pytest.raises(SignInRefused):
+        slow.change_password(ada, current=PASSWORD, new="battery staple correct")
+    assert identity.sign_in("ada", one_time[0], address=HOME).must_change_password

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from inspect import ismodule
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
 
+import governance.ledger
 from core.schema import canonical_bytes
 from core.store.database import Store
 from core.store.migrate import open_store
@@ -38,6 +40,11 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
+
+
+def test_package_lists_what_it_exposes() -> None:
+    exposed = {name for name, value in vars(governance.ledger).items() if name[0] != "_" and not ismodule(value)}
+    assert exposed == set(governance.ledger.__all__)
 
 
 def _verify(ledger: Ledger, store: Store) -> None:
@@ -393,6 +400,41 @@ def test_nothing_is_signed_on_top_of_an_altered_ledger(
         Ledger(store, signer=signer, clock=clock)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        'UPDATE ledger_entries SET "index" = \'two\' WHERE "index" = 2',
+        "UPDATE ledger_entries SET leaf_hash = 'text'",
+        "UPDATE ledger_checkpoints SET size = 'three' WHERE size = 3",
+        "UPDATE ledger_checkpoints SET note = x'00'",
+        "UPDATE ledger_nodes SET hash = 'text'",
+        "UPDATE ledger_entries SET at = 'soon'",
+        "UPDATE ledger_entries SET body = x'00'",
+    ],
+)
+def test_values_of_other_types_are_ledger_errors(
+    ledger: Ledger, store: Store, signer: Signer, clock: Any, statement: str
+) -> None:
+    for number in range(3):
+        ledger.append("note", {"n": number})
+    with store.write() as session:
+        session.execute(text(statement))
+    attempts = (
+        lambda: Ledger(store, signer=signer, clock=clock),
+        lambda: ledger.append("note", {}),
+        lambda: ledger.receipt(2),
+        lambda: ledger.receipt(0),
+        lambda: ledger.entries(),
+    )
+    refused = 0
+    for attempt in attempts:
+        try:
+            attempt()
+        except (LedgerError, InputError):
+            refused += 1
+    assert refused
+
+
 def test_history_that_goes_back_under_an_open_ledger_is_not_continued(
     ledger: Ledger, store: Store, signer: Signer, clock: Any
 ) -> None:
@@ -407,6 +449,18 @@ def test_history_that_goes_back_under_an_open_ledger_is_not_continued(
     fresh = Ledger(store, signer=signer, clock=clock)
     for number in range(4):
         fresh.append("note", {"n": 10 + number})
+    with pytest.raises(VerificationError, match="forked"):
+        ledger.append("note", {"n": 2})
+
+
+def test_history_replaced_under_an_open_ledger_is_not_continued(
+    ledger: Ledger, store: Store, signer: Signer, clock: Any
+) -> None:
+    ledger.append("note", {"n": 0})
+    with store.write() as session:
+        session.execute(text("DELETE FROM ledger_entries"))
+        session.execute(text("DELETE FROM ledger_checkpoints"))
+    Ledger(store, signer=signer, clock=clock).append("note", {"n": 1})
     with pytest.raises(VerificationError, match="forked"):
         ledger.append("note", {"n": 2})
 

@@ -82,7 +82,7 @@ def test_processes_that_append_at_once_share_one_order(
         own = [entry.body["n"] for entry in entries if entry.body["from"] == name]
         assert sorted(own) == list(range(ENTRIES // PROCESSES))
     changes = sum(a.body["from"] != b.body["from"] for a, b in pairwise(entries))
-    assert changes > PROCESSES, "one waited until the other had ended, so nothing was tested"
+    assert changes >= PROCESSES, "one waited until the other had ended, so nothing was tested"
     verify_ledger(any_store, verifier_key=ledger.key)
 
 

@@ -181,6 +181,14 @@ def test_inclusion_proof_fails_for_anything_else(data: st.DataObject) -> None:
         verify_inclusion(leaf_hash(b"another"), index=index, size=size, proof=proof, root=root)
 
 
+def test_proof_of_another_height_is_refused() -> None:
+    leaves = _leaves(4)
+    with pytest.raises(VerificationError, match="does not lead"):  # right hashes, but of a tree half as large
+        verify_inclusion(leaves[1], index=1, size=8, proof=_inclusion(1, leaves), root=_naive_root(leaves))
+    with pytest.raises(VerificationError, match="longer than its tree is high"):  # the second of two as the only one
+        verify_inclusion(leaves[1], index=0, size=1, proof=[leaves[0]], root=_naive_root(leaves[:2]))
+
+
 @given(st.data())
 def test_consistency_proof_fails_for_anything_else(data: st.DataObject) -> None:
     size = data.draw(st.integers(2, 40))

@@ -191,6 +191,12 @@ def test_base64_reads_what_it_wrote_and_only_its_own_length(data: bytes) -> None
         decode_base64(text, length=len(data) + 1)
 
 
+@pytest.mark.parametrize("text", ["AAB=", "AAA", "AAA=\n", " AAA=", "AA-_", "AAA==", "AAAA====", "ÄÄÄ="])
+def test_base64_in_any_other_form_is_refused(text: str) -> None:
+    with pytest.raises(VerificationError):
+        decode_base64(text)
+
+
 @given(st.binary(min_size=32, max_size=32))
 def test_keys_read_as_written(seed: bytes) -> None:
     signer = create_signer(seed)

@@ -1,0 +1,79 @@
+"""What a person has decided so far about a new agent, and what is wrong with it, step by step. Draws nothing."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from core.datasets.catalog import DatasetView, list_datasets, search_datasets
+from governance.agents import AgentDraft
+from governance.errors import InputError
+from governance.records import Records
+from governance.schema import Actor, AgentView
+
+SHOWN = 50
+FIELD_WORDS = {"name": "The name", "purpose": "The purpose", "dataset_ids": "The datasets"}
+
+
+def check_purpose(records: Records, *, name: str, purpose: str) -> None:
+    """Refuse a name or purpose that an agent can't have.
+
+    Raises:
+        InputError: It is too short, too long, or taken; a retired agent keeps its name.
+    """
+    draft = build_draft(name=name, purpose=purpose)
+    agents = records.agents
+    if any(each.name == draft.name for each in (*agents.list(), *agents.list(retired=True))):
+        raise InputError(f"An agent named “{draft.name}” exists already or did once. Choose another name.")
+
+
+def build_draft(**decided: object) -> AgentDraft:
+    """Return a draft.
+
+    Raises:
+        InputError: A field is not valid; all problems are named.
+    """
+    try:
+        return AgentDraft.model_validate(decided)
+    except ValidationError as exc:
+        problems = [f"{FIELD_WORDS.get(str(e['loc'][0]), e['loc'][0])}: {e['msg']}." for e in exc.errors()]
+        raise InputError(" ".join(problems)) from exc
+
+
+def draft_agent(actor: Actor, draft: AgentDraft, *, agent_id: str, now: datetime) -> AgentView:
+    """Return an agent as the draft describes it, to try before it exists; its turns are sealed under `agent_id`."""
+    return AgentView(
+        id=agent_id,
+        owner_id=actor.id,
+        name=draft.name,
+        purpose=draft.purpose,
+        profile=draft.profile,
+        adapter=draft.adapter,
+        level=draft.level,
+        style=draft.style,
+        dataset_ids=draft.dataset_ids,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def find_datasets(records: Records, *, text: str, category: str) -> list[DatasetView]:
+    """Return the datasets that match a search and a category; an empty one matches all."""
+    found = search_datasets(records.store, text) if text.strip() else list_datasets(records.store)
+    return [each for each in found if not category or each.category == category]
+
+
+def dataset_choices(found: Sequence[DatasetView]) -> list[tuple[str, str]]:
+    """Return the first datasets as label and id."""
+    return [(dataset_label(each), each.id) for each in found[:SHOWN]]
+
+
+def dataset_label(dataset: DatasetView) -> str:
+    """Return a dataset's title, category, tier and labels in a line."""
+    return " · ".join((dataset.title, dataset.category, dataset.tier, *dataset.labels))
+
+
+def merge_choice(chosen: Iterable[str], *, shown: Iterable[str], picked: Iterable[str]) -> tuple[str, ...]:
+    """Return the chosen datasets after a person picked among those shown; what is not shown stays chosen."""
+    kept = set(chosen) - set(shown)
+    return tuple(sorted(kept | set(picked)))

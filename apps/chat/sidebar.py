@@ -1,0 +1,57 @@
+"""The sidebar and the header: agents to pick, the person's conversations, their account, and who is being asked."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.chat.badges import count
+from apps.chat.drawing import draw
+from governance.identity import authorize
+from governance.records import Records
+from governance.schema import Actor, AgentView, Resource
+
+LEVEL_WORDS = {
+    "standard": "Checks every question, every source and every answer; masks personal data.",
+    "enhanced": "Standard, with stricter limits; answers only by quoting its datasets.",
+    "maximum": "Enhanced, with the strictest limits; doubtful cases go to a person.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account menu: where the dashboard is, and what the sign-out form sends along."""
+
+    actor: Actor
+    dashboard_url: str
+    csrf: str
+
+
+def draw_sidebar(records: Records, actor: Actor, *, agent_id: str, conversation_id: str | None) -> str:
+    """Return the sidebar with an agent and a conversation picked out."""
+    agents = records.agents.list()
+    return draw(
+        "sidebar",
+        agents=agents,
+        names={agent.id: agent.name for agent in agents},
+        conversations=records.conversations.list(actor),
+        agent_id=agent_id,
+        conversation_id=conversation_id,
+    )
+
+
+def draw_header(agent: AgentView) -> str:
+    """Return the line that says who answers."""
+    return draw(
+        "header", agent=agent, level=LEVEL_WORDS[agent.level], datasets=count(len(agent.dataset_ids), "dataset")
+    )
+
+
+def draw_account(account: Account) -> str:
+    """Return the account menu."""
+    may_read = authorize(account.actor, "scorecard.view", Resource("scorecard")).allowed
+    return draw("account", account=account, may_read_scores=may_read)
+
+
+def day_of(at: datetime, *, now: datetime) -> str:
+    """Return which part of the list a conversation belongs to."""
+    days = (now.date() - at.date()).days
+    return "Today" if days <= 0 else "Yesterday" if days == 1 else "Last 7 days" if days < 8 else "Earlier"

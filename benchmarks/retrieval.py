@@ -1,0 +1,124 @@
+"""Times retrieval over the starter datasets, all attached, stage by stage: `python -m benchmarks.retrieval`.
+
+Quality is printed beside speed, from the questions that ship. It measures no language model.
+"""
+
+import json
+import platform
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from core.config import Settings
+from core.datasets.dataset_manager import DatasetManager
+from core.rag.embedding import Embedder
+from core.rag.lexical import open_lexical
+from core.rag.question import search_query
+from core.rag.reader import Reader
+from core.rag.retriever import DEPTH, HybridRetriever
+from core.rag.vectors import open_vectors
+from core.schema import Message, Retrieval
+from core.store.migrate import open_store
+
+DATA = Path(__file__).parents[1] / "data"
+TOP_K = 4
+Result = TypeVar("Result")
+
+
+def main() -> None:
+    """Ingest into a new folder, ask every question, print the tables."""
+    rows = [json.loads(line) for line in (DATA / "questions" / "starter.jsonl").read_text().splitlines()]
+    with tempfile.TemporaryDirectory() as home:
+        settings = Settings(home=Path(home))
+        store, embedder = open_store(settings.sqlalchemy_url()), Embedder()
+        vectors, lexical = open_vectors(settings), open_lexical(settings)
+        embedder.embed(["warm up"])
+        manager = DatasetManager(store, vectors, lexical, embedder, clock=lambda: datetime.now(UTC))
+        views, ingest_ms = timed(manager.ingest_all, DATA / "datasets")
+        everything = [view.id for view in views]
+        within = [view.active_version for view in views]
+        retriever = HybridRetriever(
+            store, vectors, lexical, embedder, Reader(lexical), threshold=settings.answerable_threshold
+        )
+        stages: dict[str, list[float]] = {name: [] for name in ("embed", "dense", "lexical", "all")}
+        for row in rows:
+            conversation = conversation_of(row)
+            query = search_query(conversation)
+            embedded, embed_ms = timed(embedder.embed, [query])
+            _, dense_ms = timed(vectors.search, embedded[0], versions=within, top_k=DEPTH)
+            _, lexical_ms = timed(lexical.search, query, versions=within, top_k=DEPTH)
+            _, all_ms = timed(retriever.retrieve, conversation, dataset_ids=everything, top_k=TOP_K)
+            for name, ms in zip(stages, (embed_ms, dense_ms, lexical_ms, all_ms), strict=True):
+                stages[name].append(ms)
+        stages["fuse and read"] = [
+            a - e - d - x for e, d, x, a in zip(*(stages[n] for n in ("embed", "dense", "lexical", "all")), strict=True)
+        ]
+        answers = [retriever.retrieve(conversation_of(r), dataset_ids=r["dataset_ids"], top_k=TOP_K) for r in rows]
+        print(f"{machine()}; n={len(rows)} questions, {len(views)} datasets, {sum(v.chunks for v in views)} chunks")
+        print(f"ingest of everything: {ingest_ms / 1000:.1f} s\n")
+        print_times(stages)
+        print_quality(rows, answers)
+        store.close()
+
+
+def timed(work: Callable[..., Result], *args: Any, **options: Any) -> tuple[Result, float]:
+    """Return what `work` returns, and its milliseconds."""
+    start = time.perf_counter()
+    result = work(*args, **options)
+    return result, (time.perf_counter() - start) * 1000
+
+
+def conversation_of(row: dict[str, Any]) -> list[Message]:
+    """Return a question with its earlier turns."""
+    earlier = [m for text in row["history"] for m in (Message("user", text), Message("assistant", "An answer."))]
+    return [*earlier, Message("user", row["question"])]
+
+
+def print_times(stages: dict[str, list[float]]) -> None:
+    """Print p50 and p95 of each stage; "fuse and read" is all less the other three, timed apart."""
+    print(f"{'stage':16}{'p50 ms':>10}{'p95 ms':>10}")
+    for name in ("embed", "dense", "lexical", "fuse and read", "all"):
+        p50, p95 = np.percentile(stages[name], [50, 95])
+        print(f"{name:16}{p50:10.1f}{p95:10.1f}")
+
+
+def print_quality(rows: Sequence[dict[str, Any]], answers: Sequence[Retrieval]) -> None:
+    """Print for each kind of question: right chunk shown, right sentence on top, nothing found."""
+    print(f"\n{'kind':16}{'n':>5}{'right chunk':>14}{'right sentence':>16}{'gave up':>10}")
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        pairs = [(row["expected"], answer) for row, answer in zip(rows, answers, strict=True) if row["kind"] == kind]
+        gave_up = sum(answer.outcome == "nothing" for _, answer in pairs) / len(pairs)
+        answerable = [(expected, answer) for expected, answer in pairs if expected]
+        chunk = sentence = "-"
+        if answerable:
+            chunk = f"{np.mean([holds_chunk(e, a) for e, a in answerable]):.2f}"
+            sentence = f"{np.mean([holds_sentence(e, a) for e, a in answerable]):.2f}"
+        print(f"{kind:16}{len(pairs):5}{chunk:>14}{sentence:>16}{gave_up:10.2f}")
+
+
+def holds_chunk(expected: dict[str, str], answer: Retrieval) -> bool:
+    """Say whether the evidence holds the expected text."""
+    return any(expected["contains"] in e.text for e in answer.evidence)
+
+
+def holds_sentence(expected: dict[str, str], answer: Retrieval) -> bool:
+    """Say whether the sentence with the highest score is the expected one."""
+    scored = [pair for e in answer.evidence for pair in zip(e.sentence_scores, e.sentences, strict=True)]
+    return bool(scored) and expected["contains"] in max(scored)[1]
+
+
+def machine() -> str:
+    """Return what ran: processor, cores, commit."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    load = Path("/proc/loadavg").read_text().split()[0] if Path("/proc/loadavg").exists() else "?"
+    return f"{platform.processor() or platform.machine()}, load {load}, commit {commit.stdout.strip() or 'unknown'}"
+
+
+if __name__ == "__main__":
+    main()

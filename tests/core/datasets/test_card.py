@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+
+from core.datasets.card import MAX_CARD_BYTES, load_card
+from core.errors import DatasetError
+
+CARD = """id: travel-policy
+title: Travel policy
+description: How trips are paid.
+category: Business & Finance
+licence: CC0-1.0
+source: written for a test
+tier: internal
+labels: [dated]
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "dataset.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_card_reads(tmp_path: Path) -> None:
+    card = load_card(write(tmp_path, CARD))
+    assert (card.id, card.category, card.tier, card.labels) == (
+        "travel-policy",
+        "Business & Finance",
+        "internal",
+        ["dated"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("id: travel-policy", "id: Travel Policy", "id"),
+        ("id: travel-policy", "id: ../travel", "id"),
+        ("title: Travel policy", "title: ''", "title"),
+        ("title: Travel policy", "title: 7", "title"),
+        ("category: Business & Finance", "category: Business", "category"),
+        ("tier: internal", "tier: secret", "tier"),
+        ("labels: [dated]", "labels: dated", "labels"),
+        ("labels: [dated]", "labels: [Has PII]", "labels.0"),
+        ("licence: CC0-1.0", "license: CC0-1.0", "licence"),
+        ("source: written for a test", "", "source"),
+        ("labels: [dated]", "labels: []\nowner: me", "owner"),
+        (CARD, "[1, 2]", "card"),
+        (CARD, "", "card"),
+    ],
+)
+def test_card_that_is_wrong_names_the_field(tmp_path: Path, old: str, new: str, field: str) -> None:
+    with pytest.raises(DatasetError, match=rf"not a valid card: .*{field}:"):
+        load_card(write(tmp_path, CARD.replace(old, new)))
+
+
+def test_card_that_is_not_yaml_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="not valid YAML"):
+        load_card(write(tmp_path, "id: [unclosed"))
+
+
+def test_card_runs_no_code(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="not valid YAML"):
+        load_card(write(tmp_path, "!!python/object/apply:os.system [echo]"))
+
+
+def test_missing_huge_and_unreadable_cards_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="is missing"):
+        load_card(tmp_path / "dataset.yaml")
+    with pytest.raises(DatasetError, match="can't be read"):
+        load_card(tmp_path)
+    with pytest.raises(DatasetError, match="at most"):
+        load_card(write(tmp_path, "#" * (MAX_CARD_BYTES + 1)))

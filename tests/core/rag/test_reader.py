@@ -1,0 +1,87 @@
+import pytest
+
+from core.rag.lexical import LexicalIndex
+from core.rag.reader import Reader
+from core.schema import Chunk
+
+MEALS = [
+    "The policy covers meals and hotels.",
+    "Meals are refunded up to 60 USD a day.",
+    "Receipts are kept by the Finance team for one year.",
+    "The nozzle is made of brass.",
+]
+
+
+@pytest.fixture
+def reader(lexical: LexicalIndex) -> Reader:
+    with lexical.writing() as writer:
+        writer.add([Chunk(f"c{n}", "d", "v", "Policy", "Place", n, text) for n, text in enumerate(MEALS)])
+        writer.commit()
+    return Reader(lexical)
+
+
+def best(reader: Reader, question: str, sentences: list[str] = MEALS, *, context: str = "") -> str:
+    scores = reader.score(question, sentences, context=context, similarity=0.5)
+    return sentences[scores.index(max(scores))]
+
+
+def test_scores_are_probabilities_one_per_sentence(reader: Reader) -> None:
+    scores = reader.score("How much are meals refunded per day?", MEALS, similarity=0.6)
+    assert len(scores) == len(MEALS)
+    assert all(0 < s < 1 for s in scores)
+
+
+def test_sentence_that_answers_scores_highest(reader: Reader) -> None:
+    assert best(reader, "How much are meals refunded per day?") == MEALS[1]
+    assert best(reader, "Who keeps the receipts?") == MEALS[2]
+
+
+def test_answer_scores_above_the_default_threshold_and_the_unrelated_below(reader: Reader) -> None:
+    assert max(reader.score("How much are meals refunded per day?", MEALS, similarity=0.6)) > 0.35
+    assert max(reader.score("What is the capital of France?", MEALS, similarity=0.05)) < 0.35
+
+
+def test_similarity_and_headings_raise_a_score(reader: Reader) -> None:
+    question, sentence = "How much for a hotel in Paris?", ["Rooms are refunded up to 180 USD."]
+    (plain,) = reader.score(question, sentence)
+    assert reader.score(question, sentence, similarity=0.5)[0] > plain
+    assert reader.score(question, sentence, context="Travel policy Hotel")[0] > plain
+
+
+def test_last_line_of_a_follow_up_weighs_most(reader: Reader) -> None:
+    both = ["Meals are refunded up to 60 USD.", "Hotels are refunded up to 180 USD."]
+    assert best(reader, "How much is refunded for meals?\nAnd for hotels?", both) == both[1]
+    assert best(reader, "How much is refunded for hotels?\nAnd for meals?", both) == both[0]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "other"),
+    [
+        ("What does the saw cost?", "The saw costs 40 USD.", "The saw costs LC-40 owners nerves."),
+        ("When does the saw course start?", "The saw course starts in May.", "The saw course starts with safety."),
+        ("Who checks the saw?", "The saw is checked by the supervisor.", "The saw is checked by using light."),
+        ("How long does the saw battery last?", "The saw battery lasts 40 minutes.", "The saw battery lasts well."),
+        ("How many saws are sold?", "Saws are sold by us, 12 so far.", "Saws are sold by us, many so far."),
+        ("Where is the saw kept?", "The saw is kept in the cellar.", "The saw is kept clean."),
+        ("Why is the saw locked?", "The saw is locked because it cuts.", "The saw is locked with care."),
+    ],
+)
+def test_kind_of_answer_counts(reader: Reader, question: str, answer: str, other: str) -> None:
+    lacks = [f.lacks for f in reader.features(question, [answer, other])]
+    assert lacks == [0, 1]
+    assert best(reader, question, [other, answer]) == answer
+
+
+def test_related_words_count_less_than_the_same(reader: Reader) -> None:
+    same, related, none = reader.features("electricity", ["Electricity.", "Electronics.", "A step."])
+    assert same.coverage == 1
+    assert same.coverage > related.coverage > none.coverage == 0
+
+
+@pytest.mark.parametrize("question", ["", "what is it", "\n", "???"])
+def test_question_without_words_scores_low(reader: Reader, question: str) -> None:
+    assert max(reader.score(question, MEALS)) < 0.1
+
+
+def test_no_sentences_give_no_scores(reader: Reader) -> None:
+    assert reader.score("meals", []) == []

@@ -1,0 +1,163 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from core.datasets.card import DatasetCard
+from core.datasets.dataset_manager import DatasetManager
+from core.errors import RetrievalError
+from core.rag.embedding import Embedder, Vectors
+from core.rag.lexical import LexicalIndex
+from core.rag.reader import Reader
+from core.rag.retriever import HybridRetriever, fuse_ranks
+from core.rag.vectors import VectorIndex
+from core.schema import Message, Retrieval
+from core.store.database import Store
+from core.store.tables import Dataset
+
+TRAVEL = """# Travel policy
+## Meals
+Meals are refunded up to 60 USD a day. Alcohol is never refunded.
+## Hotels
+Hotel rooms are refunded up to 180 USD a night. The limit rises to 240 USD in capital cities.
+## Trains
+Train is the first choice for journeys of up to 500 km.
+"""
+LASER = """# Laser manual
+## Cooling
+The cooling water is changed every six months. Use distilled water only.
+## Focus
+The focus height is 7 mm above the sheet.
+"""
+THRESHOLD = 0.35
+
+
+class Changing(Embedder):
+    """The embedder, doing something while a search runs."""
+
+    def __init__(self, inner: Embedder) -> None:
+        self.inner = inner
+        self.meanwhile: list[object] = []
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        if self.meanwhile:
+            self.meanwhile.pop(0)()  # type: ignore[operator]
+        return self.inner.embed(texts)
+
+
+@pytest.fixture
+def manager(store: Store, vectors: VectorIndex, lexical: LexicalIndex, embedder: Embedder, clock) -> DatasetManager:
+    return DatasetManager(store, vectors, lexical, embedder, clock=clock)
+
+
+def ingest(manager: DatasetManager, tmp_path: Path, name: str, text: str) -> str:
+    path = tmp_path / f"{name}.md"
+    path.write_text(text)
+    card = DatasetCard(
+        id=name, title=name.title(), description="Test.", category="Education", licence="CC0-1.0", source="test",
+        tier="public", labels=[],
+    )  # fmt: skip
+    return manager.ingest(path, card=card).active_version
+
+
+@pytest.fixture
+def retriever(store, vectors, lexical, embedder, manager, tmp_path) -> HybridRetriever:
+    ingest(manager, tmp_path, "travel", TRAVEL)
+    ingest(manager, tmp_path, "laser", LASER)
+    return HybridRetriever(store, vectors, lexical, embedder, Reader(lexical), threshold=THRESHOLD)
+
+
+def ask(retriever: HybridRetriever, *asked: str, ids: Sequence[str] = ("travel", "laser"), top_k: int = 4) -> Retrieval:
+    conversation = [m for text in asked for m in (Message("user", text), Message("assistant", "An answer."))][:-1]
+    return retriever.retrieve(conversation, dataset_ids=ids, top_k=top_k)
+
+
+def test_evidence_is_numbered_best_first_and_complete(retriever: HybridRetriever) -> None:
+    found = ask(retriever, "How much is refunded for a hotel room?")
+    assert found.outcome == "found"
+    assert [e.number for e in found.evidence] == list(range(1, len(found.evidence) + 1))
+    assert [e.score for e in found.evidence] == sorted((e.score for e in found.evidence), reverse=True)
+    first = found.evidence[0]
+    assert (first.document, first.place, first.dataset_id) == ("Travel policy", "Hotels", "travel")
+    assert (first.dataset_title, first.licence) == ("Travel", "CC0-1.0")
+    assert first.sentences[0] == "Hotel rooms are refunded up to 180 USD a night."
+    assert first.sentence_scores[0] == max(first.sentence_scores) == first.score
+    assert all(sentence in first.text for sentence in first.sentences)
+
+
+def test_only_the_given_datasets_are_searched(retriever: HybridRetriever) -> None:
+    found = ask(retriever, "Which water is used for cooling?", ids=["travel"])
+    assert all(e.dataset_id == "travel" for e in found.evidence)
+    assert {e.dataset_id for e in ask(retriever, "Which water is used for cooling?", ids=["laser"]).evidence} == {
+        "laser"
+    }
+
+
+@pytest.mark.parametrize("ids", [[], ["unknown"]])
+def test_without_datasets_nothing_is_found(retriever: HybridRetriever, ids: list[str]) -> None:
+    assert ask(retriever, "How much is refunded for a hotel room?", ids=ids) == Retrieval("nothing")
+
+
+@pytest.mark.parametrize("text", ["Hello!", "Thanks a lot!", "Who are you?", ""])
+def test_small_talk_needs_nothing(retriever: HybridRetriever, text: str) -> None:
+    assert ask(retriever, text) == Retrieval("not_needed")
+
+
+def test_conversation_without_user_message_needs_nothing(retriever: HybridRetriever) -> None:
+    assert retriever.retrieve([], dataset_ids=["travel"], top_k=4) == Retrieval("not_needed")
+
+
+def test_unanswerable_question_names_the_nearest_documents(retriever: HybridRetriever) -> None:
+    found = ask(retriever, "Who won the football world cup in 1954?")
+    assert found.outcome == "nothing"
+    assert found.evidence == ()
+    assert set(found.nearest) == {"Travel policy", "Laser manual"}
+
+
+def test_follow_up_is_understood(retriever: HybridRetriever) -> None:
+    found = ask(retriever, "How much is refunded for meals?", "And for a hotel room?")
+    assert found.evidence[0].place == "Hotels"
+
+
+def test_top_k_bounds_the_evidence(retriever: HybridRetriever) -> None:
+    assert len(ask(retriever, "How much is refunded?", top_k=1).evidence) == 1
+
+
+def test_removed_dataset_is_not_found(retriever: HybridRetriever, manager: DatasetManager) -> None:
+    manager.remove("travel")
+    assert ask(retriever, "How much is refunded for a hotel room?", ids=["travel"]) == Retrieval("nothing")
+
+
+def test_new_version_that_arrives_during_a_search_is_the_one_answered_from(
+    retriever: HybridRetriever, manager: DatasetManager, embedder: Embedder, tmp_path: Path,
+    store: Store, vectors: VectorIndex, lexical: LexicalIndex,
+) -> None:  # fmt: skip
+    changing = Changing(embedder)
+    busy = HybridRetriever(store, vectors, lexical, changing, Reader(lexical), threshold=THRESHOLD)
+    versions: list[str] = []
+    changing.meanwhile = [
+        lambda: versions.append(ingest(manager, tmp_path, "travel", TRAVEL.replace("180 USD", "200 USD")))
+    ]
+    found = ask(busy, "How much is refunded for a hotel room?")
+    assert {e.dataset_version for e in found.evidence if e.dataset_id == "travel"} == set(versions)
+    assert "200 USD" in found.evidence[0].text
+
+
+def test_datasets_that_never_stand_still_are_an_error(
+    retriever: HybridRetriever, store: Store, vectors: VectorIndex, lexical: LexicalIndex, embedder: Embedder
+) -> None:
+    def flip() -> None:
+        with store.write() as session:
+            session.execute(update(Dataset).values(active_version=Dataset.active_version + "x"))
+
+    changing = Changing(embedder)
+    changing.meanwhile = [flip] * 3
+    busy = HybridRetriever(store, vectors, lexical, changing, Reader(lexical), threshold=THRESHOLD)
+    with pytest.raises(RetrievalError, match="being replaced"):
+        ask(busy, "How much is refunded for a hotel room?")
+
+
+def test_fusion_prefers_what_both_rankings_hold() -> None:
+    assert fuse_ranks([["a", "b", "c"], ["d", "b"]]) == ["b", "a", "d", "c"]
+    assert fuse_ranks([[], []]) == []

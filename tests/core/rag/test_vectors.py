@@ -1,0 +1,143 @@
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.config import Settings
+from core.errors import RetrievalError
+from core.rag.embedding import DIMENSIONS, Vectors
+from core.rag.vectors import VectorIndex, open_vectors
+from core.schema import Chunk
+
+
+def chunks(count: int, *, version: str) -> list[Chunk]:
+    return [Chunk(f"{version}-{n}", "data", version, "doc", "place", n, "text") for n in range(count)]
+
+
+def random_vectors(count: int, *, seed: int) -> Vectors:
+    raw = np.random.default_rng(seed).normal(size=(count, DIMENSIONS)).astype(np.float32)
+    return raw / np.linalg.norm(raw, axis=1, keepdims=True)
+
+
+def test_search_ranks_by_cosine_within_versions(vectors: VectorIndex) -> None:
+    old, new = random_vectors(40, seed=1), random_vectors(40, seed=2)
+    vectors.add(chunks(40, version="v1"), vectors=old)
+    vectors.add(chunks(40, version="v2"), vectors=new)
+    found = vectors.search(old[7], versions=["v1", "v2"], top_k=80)
+    assert found[0] == ("v1-7", pytest.approx(1, abs=1e-5))
+    assert len(found) == 80
+    exact = {f"v1-{n}": float(old[7] @ old[n]) for n in range(40)} | {
+        f"v2-{n}": float(old[7] @ new[n]) for n in range(40)
+    }
+    assert dict(found) == pytest.approx(exact, abs=1e-4)
+    assert [s for _, s in found] == sorted((s for _, s in found), reverse=True)
+    assert {i for i, _ in vectors.search(old[7], versions=["v2"], top_k=5)} <= {c.id for c in chunks(40, version="v2")}
+
+
+def test_filter_comes_before_ranking(vectors: VectorIndex) -> None:
+    crowd, few = random_vectors(1500, seed=3), random_vectors(3, seed=4)
+    vectors.add(chunks(1500, version="crowd"), vectors=crowd)
+    vectors.add(chunks(3, version="few"), vectors=few)
+    assert len(vectors.search(crowd[0], versions=["few"], top_k=10)) == 3
+
+
+@pytest.mark.parametrize(("versions", "top_k"), [([], 5), (["v1"], 0), (["unknown"], 5)])
+def test_search_of_nothing_finds_nothing(vectors: VectorIndex, versions: list[str], top_k: int) -> None:
+    vectors.add(chunks(2, version="v1"), vectors=random_vectors(2, seed=5))
+    assert vectors.search(random_vectors(1, seed=6)[0], versions=versions, top_k=top_k) == []
+
+
+def test_adding_again_replaces(vectors: VectorIndex) -> None:
+    for seed in (1, 2):
+        vectors.add(chunks(3, version="v1"), vectors=random_vectors(3, seed=seed))
+    assert vectors.count("v1") == 3
+    assert vectors.search(random_vectors(3, seed=2)[1], versions=["v1"], top_k=1)[0][0] == "v1-1"
+
+
+def test_removed_version_is_gone_and_others_stay(vectors: VectorIndex, settings: Settings) -> None:
+    vectors.add(chunks(3, version="v1"), vectors=random_vectors(3, seed=1))
+    vectors.add(chunks(2, version="v2"), vectors=random_vectors(2, seed=2))
+    vectors.remove("v1")
+    again = open_vectors(settings)
+    assert (again.count("v1"), again.count("v2")) == (0, 2)
+
+
+def test_export_and_import_carry_everything(vectors: VectorIndex, tmp_path: Path) -> None:
+    kept = random_vectors(1203, seed=1)
+    vectors.add(chunks(1203, version="v1"), vectors=kept)
+    other = open_vectors(Settings(home=tmp_path / "other"))
+    other.add(chunks(5, version="old"), vectors=random_vectors(5, seed=9))
+    other.import_all(vectors.export_all())
+    assert (other.count("old"), other.count("v1")) == (0, 1203)
+    restored = {i: (v, m) for ids, vs, ms in other.export_all() for i, v, m in zip(ids, vs, ms, strict=True)}
+    assert np.allclose([restored[f"v1-{n}"][0] for n in range(1203)], kept, atol=1e-6)
+    assert restored["v1-0"][1] == {"dataset_id": "data", "version": "v1"}
+
+
+def test_shapes_that_differ_are_refused(vectors: VectorIndex) -> None:
+    with pytest.raises(RetrievalError, match="found 2 chunks and 1 vectors"):
+        vectors.add(chunks(2, version="v1"), vectors=random_vectors(1, seed=1))
+    vectors.add(chunks(1, version="v1"), vectors=random_vectors(1, seed=1))
+    with pytest.raises(RetrievalError, match="can't be written"):
+        vectors.add(chunks(1, version="v2"), vectors=np.ones((1, 3), dtype=np.float32))
+
+
+def test_folder_that_is_a_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "chroma").write_text("in the way")
+    with pytest.raises(RetrievalError, match="can't be opened"):
+        open_vectors(Settings(home=tmp_path))
+
+
+@pytest.mark.parametrize("url", ["chroma:8000", "ftp://host", "http://"])
+def test_malformed_server_url_is_an_error(tmp_path: Path, url: str) -> None:
+    with pytest.raises(RetrievalError, match="chroma_url"):
+        open_vectors(Settings(home=tmp_path, chroma_url=url))
+
+
+def test_server_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RetrievalError, match="can't be reached"):
+        open_vectors(Settings(home=tmp_path, chroma_url=f"http://127.0.0.1:{free_port()}"))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def chroma_url(tmp_path: Path) -> Iterator[str]:
+    program = shutil.which("chroma", path=str(Path(sys.executable).parent))
+    assert program is not None
+    port = free_port()
+    with (tmp_path / "chroma.log").open("wb") as log:
+        server = subprocess.Popen(
+            [program, "run", "--host", "127.0.0.1", "--port", str(port), "--path", str(tmp_path / "server")],
+            stdout=log,
+            stderr=log,
+        )
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+        server.terminate()
+        server.wait(20)
+
+
+def test_server_serves_what_embedded_serves(tmp_path: Path, chroma_url: str) -> None:
+    index = open_vectors(Settings(home=tmp_path, chroma_url=chroma_url))
+    some = random_vectors(6, seed=1)
+    index.add(chunks(6, version="v1"), vectors=some)
+    other_process = open_vectors(Settings(home=tmp_path / "elsewhere", chroma_url=chroma_url))
+    assert other_process.search(some[2], versions=["v1"], top_k=1) == [("v1-2", pytest.approx(1, abs=1e-5))]
+    index.remove("v1")
+    assert other_process.count("v1") == 0
+    assert not (tmp_path / "chroma").exists()

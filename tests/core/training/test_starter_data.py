@@ -1,0 +1,89 @@
+import pytest
+
+from core.rag.prompt import STYLES
+from core.training import starter_phrases as phrases
+from core.training.starter_data import KINDS, LATER_KINDS, build_conversation
+from core.training.starter_evaluation import is_well_formed
+
+
+@pytest.mark.parametrize("shares", [KINDS, LATER_KINDS])
+def test_shares_of_kinds_sum_to_one(shares):
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert set(shares) == set(KINDS)
+
+
+def test_conversations_are_decided_by_seed_and_index(sources):
+    def turns(seed):
+        return [build_conversation(sources, seed=seed, index=i) for i in range(60)]
+
+    assert turns(1) == turns(1)
+    assert turns(1) != turns(2)
+    assert build_conversation(sources, seed=1, index=40) == turns(1)[40]
+
+
+@pytest.mark.parametrize("kind", ["question", "keyword", "policy", "table"])
+def test_quotations_are_verbatim_and_cited_by_their_number(sources, kind):
+    for index in range(80):
+        turn = build_conversation(sources, seed=5, index=index, kind=kind)
+        assert turn.gold
+        for number, sentence in turn.gold:
+            assert sentence in turn.evidence[number - 1].sentences
+            assert sentence in turn.evidence[number - 1].text
+            assert f"“{sentence}” [{number}]" in turn.answer
+        assert is_well_formed(turn.answer, turn=turn)
+
+
+def test_a_document_is_named_only_when_it_is_the_only_passage(sources):
+    turns = [build_conversation(sources, seed=6, index=i, kind="policy") for i in range(120)]
+    leads = [(turn.answer.split("“")[0], turn.evidence) for turn in turns]
+    assert any(evidence[0].document in lead for lead, evidence in leads if len(evidence) == 1)
+    assert not any(item.document in lead for lead, evidence in leads if len(evidence) > 1 for item in evidence)
+
+
+def test_instructions_planted_in_evidence_are_never_quoted(sources):
+    turns = [build_conversation(sources, seed=7, index=i, kind="question") for i in range(200)]
+    planted = [turn for turn in turns if any("three times" in item.text for item in turn.evidence)]
+    assert planted
+    assert not any("three times" in turn.answer for turn in planted)
+
+
+def test_refusals_and_abstentions_quote_nothing(sources):
+    for kind in ("irrelevant", "no_evidence", "refusal", "small_talk"):
+        turns = [build_conversation(sources, seed=8, index=i, kind=kind) for i in range(40)]
+        assert not any("“" in turn.answer for turn in turns)
+
+
+def test_small_talk_uses_the_name_and_purpose_of_the_prompt(sources):
+    turns = [build_conversation(sources, seed=9, index=i, kind="small_talk") for i in range(120)]
+    about = [t for t in turns if t.kind == "small_talk:about" and "My purpose" in t.answer]
+    assert about
+    for turn in about:
+        name, purpose = turn.answer.split(", an agent", 1)[0][5:], turn.answer.split("for me: ", 1)[1]
+        assert turn.messages[0].content.startswith(f"You are {name}. {purpose}\n")
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_lead_in_follows_the_style(style):
+    lead = phrases.lead_in("Who pays?", source=None, style=style)
+    assert (
+        lead
+        == {
+            "balanced": "According to the datasets, ",
+            "brief": "",
+            "bullets": "The datasets say:\n- ",
+            "plain-language": "Here is the part of the datasets that answers you: ",
+        }[style]
+    )
+
+
+@pytest.mark.parametrize(
+    ("question", "lead"),
+    [
+        ("Why is it so?", "As Travel policy explains, "),
+        ("How do I book?", "Here is how Travel policy puts it: "),
+        ("Are meals paid?", "Here is what Travel policy says: "),
+        ("Who pays?", "According to Travel policy, "),
+    ],
+)
+def test_lead_in_follows_the_question(question, lead):
+    assert phrases.lead_in(question, source="Travel policy", style="balanced") == lead

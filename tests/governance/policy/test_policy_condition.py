@@ -1,0 +1,54 @@
+import pytest
+
+from governance.errors import PolicyError
+from governance.policy.condition import Case, Condition, Samples
+
+VOCABULARY = {"pii": {"email", "phone"}, "harm": {"weapons"}}
+SAMPLES = Samples(VOCABULARY)
+EMAIL = Case("pii", "email", 0.9, "input", "standard", "member", "user").context()
+
+
+@pytest.mark.parametrize(
+    ("expression", "holds"),
+    [
+        ('finding.rail == "pii"', True),
+        ('finding.rail == "harm"', False),
+        ('finding.category in ["email", "phone"] && finding.score >= 0.5', True),
+        ('stage == "output" || actor.role == "member"', True),
+        ('!(agent.level == "standard") || actor.kind == "key"', False),
+    ],
+)
+def test_condition_holds(expression: str, holds: bool) -> None:
+    condition = Condition(expression, place="here")
+    condition.check(SAMPLES)
+    assert condition.holds(EMAIL) is holds
+
+
+@pytest.mark.parametrize(
+    ("expression", "says"),
+    [
+        ('finding.typ == "pii"', "unknown field finding.typ"),
+        ("finding", "unknown field finding"),
+        ('findign.rail == "pii"', "unknown name 'findign'"),
+        ('true || actor.rol == "admin"', "unknown field actor.rol"),
+        ('finding.category in ["email"', "not valid CEL"),
+        ("finding.score >", "not valid CEL"),
+        ('finding.category in ["email", "phnoe"]', "unknown word 'phnoe'"),
+        ('stage == "ouput"', "unknown word 'ouput'"),
+        ("finding.score", "gives float, expected true or false"),
+        ('finding.score > "pii"', "can't be evaluated"),
+        ("finding.score > 1.5", "can never fire"),
+        ('finding.rail == "harm" && finding.category == "email"', "can never fire"),
+        ("finding.score > 0.6 && finding.score < 0.9 && size(finding.score) > 1", "can't be evaluated"),
+    ],
+)
+def test_broken_condition_is_refused_with_its_place(expression: str, says: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        Condition(expression, place="core.yaml, rule one").check(SAMPLES)
+    assert says in str(caught.value)
+    assert str(caught.value).startswith("core.yaml, rule one: ")
+
+
+def test_rule_for_one_rare_actor_and_score_is_reachable() -> None:
+    rare = 'actor.role == "admin" && actor.kind == "key" && finding.score > 0.79 && finding.score < 0.81'
+    Condition(rare, place="here").check(SAMPLES)
