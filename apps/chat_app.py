@@ -29,7 +29,7 @@ from governance.wiring import Workbench, open_workbench
 
 API_PREFIX = "/api/native-llm"
 MAX_BODY_BYTES = 16 * 1024 * 1024
-STOP_WITHIN_S = 20
+STOP_WITHIN_S = 10
 
 
 def create_app(workbench: Workbench) -> FastAPI:
@@ -66,6 +66,7 @@ def serve(settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         log_level=settings.log_level,
+        access_log=settings.log_level == "debug",  # addresses may hold what somebody searched for
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=STOP_WITHIN_S,
@@ -77,10 +78,17 @@ def main() -> None:
     quiet_telemetry(os.environ)
     try:
         settings = load_settings()
-        logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+        _start_logging(settings.log_level)
         serve(settings)
     except (CoreError, GovernanceError) as exc:
         sys.exit(f"Error: {exc}")
+
+
+def _start_logging(level: str) -> None:
+    """Log what our own packages say at the level asked for, of libraries only warnings."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    for package in ("apps", "core", "governance"):
+        logging.getLogger(package).setLevel(level.upper())
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
 from core.rag.embedding import Embedder
-from core.rag.lexical import LexicalIndex
+from core.rag.lexical import open_lexical
 from core.rag.vectors import open_vectors
 from core.store.archive import BackupManifest
 from core.store.backup import backup, restore
@@ -38,7 +38,7 @@ def bring_back(settings: Settings, source: Path, *, keys: bool, replace: bool) -
         vectors = open_vectors(settings)
         folder = settings.data_folder / "keys" if keys else None
         manifest = restore(source, store, vectors=vectors, keys=folder, replace=replace)
-        lexical = LexicalIndex(settings.data_folder / "lexical")
+        lexical = open_lexical(settings)
         DatasetManager(store, vectors, lexical, Embedder(), clock=utc_now).rebuild_lexical()
         return manifest
     finally:

@@ -1,17 +1,20 @@
 """Turns inside a stored conversation: ask, regenerate, edit.
 
-Stores both sides; an answer that was stopped is kept as far as it got.
+Stores both sides; an answer that was stopped is kept as far as it got. A refused turn is shown but not sent to the
+model again, so that one refused question does not refuse all that follow.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from core.schema import GenerateConfig, Message
 from governance.agents import Agents
 from governance.conversations import Conversations
 from governance.errors import InputError
+from governance.ledger import Ledger
 from governance.native_llm import NativeLLM
-from governance.schema import Actor, Released, TurnClosed, TurnEvent, TurnStarted
+from governance.schema import Actor, Released, StoredMessage, TurnClosed, TurnEvent, TurnStarted
+from governance.turns import turns_refused
 
 TurnEvents = Generator[TurnEvent, None, None]
 
@@ -19,8 +22,9 @@ TurnEvents = Generator[TurnEvent, None, None]
 class Dialogue:
     """Joins the door to the stored conversations."""
 
-    def __init__(self, native_llm: NativeLLM, *, agents: Agents, conversations: Conversations) -> None:
+    def __init__(self, native_llm: NativeLLM, *, agents: Agents, conversations: Conversations, ledger: Ledger) -> None:
         self._native_llm = native_llm
+        self._ledger = ledger
         self._agents = agents
         self._conversations = conversations
 
@@ -76,8 +80,8 @@ class Dialogue:
     ) -> TurnEvents:
         agent = self._agents.get(self._conversations.agent_of(actor, conversation_id))
         thread = self._conversations.thread(actor, conversation_id, leaf_id=question_id)
-        upto = [each.id for each in thread].index(question_id) + 1
-        messages = [each.message for each in thread[:upto]]
+        upto = [each.id for each in thread].index(question_id)
+        messages = [*self._without_refused(thread[:upto]), thread[upto].message]
         released, turn_id, closed = "", None, False
         turn = self._native_llm.chat(actor, agent, messages, config=config, conversation_id=conversation_id)
         try:
@@ -96,6 +100,13 @@ class Dialogue:
             turn.close()
             if not closed and released:
                 self._store_answer(actor, conversation_id, released, question_id, turn_id)
+
+    def _without_refused(self, thread: Sequence[StoredMessage]) -> list[Message]:
+        """Return the messages of turns that were not refused; each answer stands right after its question."""
+        refused = turns_refused(self._ledger, [each.turn_id for each in thread if each.turn_id])
+        dropped = {each.id for each in thread if each.turn_id in refused}
+        dropped |= {each.parent_id for each in thread if each.id in dropped and each.parent_id}
+        return [each.message for each in thread if each.id not in dropped]
 
     def _store_answer(
         self, actor: Actor, conversation_id: str, text: str, question_id: str, turn_id: str | None

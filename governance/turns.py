@@ -111,6 +111,12 @@ def read_turn(ledger: Ledger, vault: ContentVault, actor: Actor, turn_id: str) -
     return TurnDetail(_fact(entry, rating), entry.body, content, hidden, ratings, ledger.receipt(entry.index))
 
 
+def turns_refused(ledger: Ledger, turn_ids: Sequence[str]) -> set[str]:
+    """Return those of the turns that were refused, escalated or failed: their answers are not the model's."""
+    closed = [entry for each in turn_ids for entry in ledger.entries(turn_id=each, kinds=["turn.closed"])]
+    return {str(entry.turn_id) for entry in closed if entry.body["outcome"] in ("refused", "escalated", "failed")}
+
+
 def rate_turn(
     ledger: Ledger, vault: ContentVault, actor: Actor, turn_id: str, *, helpful: bool, reason: str = ""
 ) -> None:

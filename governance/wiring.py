@@ -10,7 +10,7 @@ from core.llm.permits import PermitOffice
 from core.llm.profiles import load_profile
 from core.llm.transformers_engine import TransformersEngine
 from core.rag.embedding import Embedder
-from core.rag.lexical import LexicalIndex
+from core.rag.lexical import open_lexical
 from core.rag.prompt import render_prompt
 from core.rag.reader import Reader
 from core.rag.retriever import HybridRetriever
@@ -84,7 +84,7 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
     """Join records, an engine and the indexes of the settings; tests pass an engine of their own."""
     settings = records.settings
     vectors = open_vectors(settings)
-    lexical = LexicalIndex(settings.data_folder / "lexical")
+    lexical = open_lexical(settings)
     embedder = Embedder()
     retriever = HybridRetriever(
         records.store,
@@ -112,7 +112,9 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
     return Workbench(
         records=records,
         native_llm=native_llm,
-        dialogue=Dialogue(native_llm, agents=records.agents, conversations=records.conversations),
+        dialogue=Dialogue(
+            native_llm, agents=records.agents, conversations=records.conversations, ledger=records.ledger
+        ),
         governance=governance,
         datasets=DatasetManager(records.store, vectors, lexical, embedder, clock=utc_now),
     )

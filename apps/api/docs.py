@@ -7,6 +7,7 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 from starlette.templating import Jinja2Templates
 
+from apps.api.errors import DOCUMENTED
 from apps.sign_in import PAGES
 
 router = APIRouter(include_in_schema=False)
@@ -20,12 +21,12 @@ def docs(request: Request) -> Response:
     """Show every endpoint with its parameters, body and answers."""
     schema: dict[str, Any] = request.app.openapi()
     endpoints = [
-        {"method": method.upper(), "path": path, "does": operation, "body": _body(operation)}
+        {"method": method.upper(), "path": path, "does": operation, **_models(operation)}
         for path, item in schema["paths"].items()
         for method, operation in item.items()
     ]
     models = {name: json.dumps(model, indent=2) for name, model in sorted(schema["components"]["schemas"].items())}
-    shown = {"endpoints": endpoints, "models": models, "openapi": OPENAPI_URL}
+    shown = {"endpoints": endpoints, "models": models, "errors": DOCUMENTED, "openapi": OPENAPI_URL}
     return pages.TemplateResponse(request, "api.html", shown)
 
 
@@ -35,7 +36,13 @@ def unknown(path: str) -> None:
     raise HTTPException(404, "There is no such endpoint, or none with this method.")
 
 
-def _body(operation: dict[str, Any]) -> str:
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    reference: str = content.get("schema", {}).get("$ref", "")
+def _models(operation: dict[str, Any]) -> dict[str, str]:
+    """Return the names of the models of an operation's body and of its good answer, empty without one."""
+    good = next(answer for code, answer in operation["responses"].items() if code.startswith("2"))
+    return {"body": _model(operation.get("requestBody", {})), "model": _model(good)}
+
+
+def _model(part: dict[str, Any]) -> str:
+    schema = part.get("content", {}).get("application/json", {}).get("schema", {})
+    reference: str = schema.get("items", schema).get("$ref", "")
     return reference.rpartition("/")[2]

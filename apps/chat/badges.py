@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from governance.turns import TurnFact
+from governance.turns import TurnDetail, TurnFact
 
 Tone = Literal["allowed", "masked", "refused", "escalated", "neutral"]
 
@@ -25,9 +25,11 @@ class Badge:
 NOT_RECORDED = Badge("refused", "Not recorded", ("the ledger holds no sealed record of this answer",))
 
 
-def badge_of(fact: TurnFact) -> Badge:
-    """Return the badge of a sealed turn."""
-    tone, word = _verdict(fact)
+def badge_of(detail: TurnDetail) -> Badge:
+    """Return the badge of a sealed turn; "Masked" when anything was: question, evidence or answer."""
+    fact = detail.fact
+    masked = any(each["action"] == "redact" for each in (detail.record["decision"], *detail.record["decisions"]))
+    tone, word = _verdict(fact, masked=masked)
     sources = (count(fact.cited, "source"),) if fact.cited else ()
     return Badge(tone, word, (*sources, f"{fact.governance_ms:.0f} ms checks"))
 
@@ -37,7 +39,7 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _verdict(fact: TurnFact) -> tuple[Tone, str]:
+def _verdict(fact: TurnFact, *, masked: bool) -> tuple[Tone, str]:
     if fact.outcome == "refused":
         return "refused", "Refused"
     if fact.outcome == "failed":
@@ -48,4 +50,4 @@ def _verdict(fact: TurnFact) -> tuple[Tone, str]:
         return "neutral", "Stopped"
     if fact.outcome == "abstained":
         return "neutral", "Nothing found"
-    return ("masked", "Masked") if fact.action == "redact" else ("allowed", "Allowed")
+    return ("masked", "Masked") if masked else ("allowed", "Allowed")

@@ -56,7 +56,9 @@ class ChatScreen:
         messages = conversations.thread(actor, sent.conversation, leaf_id=sent.leaf or None)
         agent = self._records.agents.get(conversations.agent_of(actor, sent.conversation))
         view.conversation_id = sent.conversation
-        return self._frame(actor, agent, sent.conversation, messages, live="")
+        progress = view.running.get(sent.conversation)
+        live = _draw_live(progress) if progress else ""
+        return self._frame(actor, agent, sent.conversation, messages, live=live, running=progress is not None)
 
     def start(self, actor: Actor, sent: Sent, view: View) -> Frame:
         """Show a new, still empty conversation with an agent."""
@@ -138,7 +140,7 @@ class ChatScreen:
         agent = self._records.agents.get(self._records.conversations.agent_of(actor, conversation_id))
         progress = Progress(len(self._records.agents.usable_datasets(actor, agent)))
         view.conversation_id = conversation_id
-        view.running.add(conversation_id)
+        view.running[conversation_id] = progress
         view.stopping.discard(conversation_id)
         try:
             yield self._frame(actor, agent, conversation_id, thread, live=_draw_live(progress), running=True)
@@ -147,7 +149,7 @@ class ChatScreen:
         except (CoreError, GovernanceError) as exc:
             leaf_id, problem = None, str(exc) or BROKEN
         finally:
-            view.running.discard(conversation_id)
+            view.running.pop(conversation_id, None)
             view.stopping.discard(conversation_id)
         yield self._last_frame(actor, agent, conversation_id, leaf_id or thread[-1].id, problem, view)
 
@@ -162,7 +164,7 @@ class ChatScreen:
                     return event.message_id
                 if conversation_id in view.stopping:
                     return None
-                progress = progress.after(event)
+                progress = view.running[conversation_id] = progress.after(event)
                 due = progress.label != drawn.label or self._timer() - drawn_at >= FRAME_S
                 if progress != drawn and due and view.conversation_id == conversation_id:
                     yield Frame(live=_draw_live(progress))

@@ -11,7 +11,7 @@ from core.store.database import Store
 
 SAMPLE = 40
 DATASETS = 8
-_NO_TOPIC = re.compile(r"(?i)(rows?|pages?|lines?|part|about|overview|validity|notes?|L-)\b|\S*\d\S*$")
+_NO_TOPIC = re.compile(r"(?i)(rows?|pages?|lines?|part|about|introduction|overview|validity|notes?|L-)\b|\S*\d\S*$")
 
 
 def example_questions(store: Store, dataset_ids: Sequence[str], *, limit: int = 4) -> list[str]:

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import gradio as gr
 from pydantic import BaseModel, ConfigDict, Field
 
+from apps.chat.progress import Progress
+
 MAX_QUESTION_CHARS = 20_000
 Id = Annotated[str, Field(max_length=64)]
 
@@ -37,12 +39,12 @@ class View:
 
     Attributes:
         conversation_id: The conversation on screen; None for a new one.
-        running: Conversations with a turn under way in this page.
+        running: Conversations with a turn under way in this page, and how far it is.
         stopping: Those of them that the person asked to stop.
     """
 
     conversation_id: str | None = None
-    running: set[str] = field(default_factory=set)
+    running: dict[str, Progress] = field(default_factory=dict)
     stopping: set[str] = field(default_factory=set)
 
 

@@ -67,6 +67,6 @@ def _bubble(records: Records, actor: Actor, stored: StoredMessage) -> Bubble:
         versions=len(stored.versions),
         previous_id=stored.versions[at - 1] if at > 0 else None,
         next_id=stored.versions[at + 1] if at + 1 < len(stored.versions) else None,
-        badge=(badge_of(detail.fact) if detail else NOT_RECORDED) if answered else None,
+        badge=(badge_of(detail) if detail else NOT_RECORDED) if answered else None,
         rating=detail.fact.rating if detail else None,
     )

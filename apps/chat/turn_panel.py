@@ -65,7 +65,7 @@ def read_turn_panel(records: Records, actor: Actor, turn_id: str) -> TurnPanel:
     fact, cited = detail.fact, detail.record["cited"]
     return TurnPanel(
         detail=detail,
-        badge=badge_of(fact),
+        badge=badge_of(detail),
         steps=tuple(step_table(detail.record["stage_ms"])),
         sources=tuple((each, each["number"] in cited) for each in detail.record["evidence"]),
         receipt_url=receipt_url(detail.receipt),

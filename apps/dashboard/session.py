@@ -2,6 +2,7 @@
 
 from functools import cache
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -21,7 +22,8 @@ def records() -> Records:
 def current_actor() -> Actor | None:
     """Return who is signed in, by the session cookie alone: a header can be forged where no guard stands in front."""
     cookie = st.context.cookies.get(SESSION_COOKIE)
-    return records().identity.actor_from_cookie(cookie) if cookie else None
+    actor = records().identity.actor_from_cookie(cookie) if cookie else None
+    return None if actor is None or records().identity.must_change_password(actor) else actor
 
 
 def viewer(action: str) -> Actor:
@@ -29,17 +31,32 @@ def viewer(action: str) -> Actor:
     actor = current_actor()
     if actor is None:
         ask_to_sign_in()
-    decision = authorize(actor, action, Resource("dashboard"))
-    if not decision.allowed:
-        st.info(f"Your role, {actor.role}, may not see this page: {decision.reason}.", icon=":material/lock:")
+    if not may(actor, action):
+        st.info(
+            f"Your role, {actor.role}, does not open this page. An administrator can give you another role.",
+            icon=":material/lock:",
+        )
+        st.page_link("turns_page.py", label="See your own turns", icon=":material/list_alt:")
         st.stop()
     return actor
 
 
+def may(actor: Actor, action: str) -> bool:
+    """Say whether an actor may take an action on what belongs to nobody in particular."""
+    return authorize(actor, action, Resource("dashboard")).allowed
+
+
 def ask_to_sign_in() -> NoReturn:
     """Say where to sign in and end the page."""
-    settings = records().settings
     st.title("Promethios dashboard")
     st.info("Sign in at the chat app, then reload this page.", icon=":material/login:")
-    st.link_button("Sign in", f"http://{settings.host}:{settings.port}/sign-in")
+    st.link_button("Sign in", f"{chat_url()}sign-in", type="primary")
     st.stop()
+
+
+def chat_url() -> str:
+    """Return the chat app's address on the host by which the browser knows this one."""
+    settings = records().settings
+    here = urlsplit(st.context.url or f"http://{settings.host}/")
+    host = f"[{here.hostname}]" if ":" in (here.hostname or "") else here.hostname
+    return f"{here.scheme}://{host}:{settings.port}/"

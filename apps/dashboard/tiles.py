@@ -1,37 +1,98 @@
-"""A score on the screen: the number, what it rests on, its formula, and the way to the entries behind it."""
+"""What pages are put together from: score tiles, charts and tables of turns, each with the way to the entries behind."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import plotly.graph_objects as go
 import streamlit as st
 
-from apps.dashboard.words import score_basis, score_text
+from apps.dashboard.filters import ALL, ALL_TIME
+from apps.dashboard.words import DASH, count_text, entries_text, interval_text, score_text, turn_rows
 from governance.scorecard import Score
+from governance.turns import TurnFact
 
-LINKED_ENTRIES = 200
+TURNS_PAGE = "turns_page.py"
+TURN_PAGE = "turn_page.py"
+TIME = st.column_config.DatetimeColumn("Time (UTC)", format="YYYY-MM-DD HH:mm:ss", timezone="UTC")
+TURN_COLUMNS = {
+    "Time": TIME,
+    "First text": st.column_config.NumberColumn("First text, ms", format="%.0f"),
+    "Whole turn": st.column_config.NumberColumn("Whole turn, ms", format="%.0f"),
+    "Checks": st.column_config.NumberColumn("Checks, ms", format="%.1f"),
+}
 
 
 def draw_tiles(scores: Sequence[Score], *, columns: int = 4) -> None:
     """Draw scores side by side."""
     for start in range(0, len(scores), columns):
         for place, score in zip(st.columns(columns), scores[start : start + columns], strict=False):
-            with place.container(border=True):
-                _draw(score)
+            with place.container(border=True, height="stretch", gap="xsmall"):
+                _draw_tile(score)
 
 
-def _draw(score: Score) -> None:
+def draw_chart(figure: go.Figure, *, key: str) -> None:
+    """Draw a chart; a click on a mark opens the turns behind it."""
+    event = st.plotly_chart(
+        figure,
+        key=key,
+        on_select="rerun",
+        selection_mode="points",
+        config={"displayModeBar": False},
+        alt=figure.layout.title.text,
+    )
+    picked = [text for point in event.selection.points if (text := clicked_entries(point))]
+    if picked:
+        st.switch_page(TURNS_PAGE, query_params=entries_query(picked[0]))
+
+
+def clicked_entries(point: Mapping[str, object]) -> str:
+    """Return the entries that a clicked mark carries; empty when it carries none."""
+    carried = point.get("customdata")
+    if isinstance(carried, list | tuple):
+        carried = carried[0] if carried else None
+    return str(carried) if carried else ""
+
+
+def draw_turns_table(facts: Sequence[TurnFact], *, names: Mapping[str, str], key: str) -> None:
+    """Draw a table of turns; selecting a row opens the turn."""
+    picked = st.dataframe(
+        turn_rows(facts, names=names),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=key,
+        column_config=TURN_COLUMNS,
+        placeholder=DASH,
+        alt="Turns, newest first",
+    )
+    if picked.selection.rows:
+        open_turn(facts[picked.selection.rows[0]].turn_id)
+
+
+def open_turn(turn_id: str) -> None:
+    """Go to the page of one turn."""
+    st.switch_page(TURN_PAGE, query_params={"turn": turn_id})
+
+
+def entries_query(entries: str) -> dict[str, str]:
+    """Return the URL parameters that show exactly these entries among the turns."""
+    return {"agent": ALL, "window": ALL_TIME, "entries": entries}
+
+
+def _draw_tile(score: Score) -> None:
     st.metric(score.name, score_text(score))
-    st.caption(score_basis(score))
-    with st.popover("How it is counted", width="stretch"):
+    st.caption("not measured" if score.value is None else f"n = {score.n:,}")
+    if score.low is not None:
+        st.caption(f"95% interval {interval_text(score)}")
+    with st.popover("How it is counted", type="tertiary", key=f"popover {score.name}"):
         st.markdown(f"**{score.name}** = {score.formula}")
         if score.value is None:
-            st.caption("Nothing to count in this window, so there is no number.")
+            st.caption("Nothing in this window to count, so there is no number.")
             return
-        _link("Entries behind it", score.entries)
+        _link("turns behind it", score.entries)
         if score.failures:
-            _link("Entries that lowered it", score.failures)
+            _link("turns that lowered it", score.failures)
 
 
 def _link(label: str, entries: Sequence[int]) -> None:
-    shown = ",".join(str(entry) for entry in entries[-LINKED_ENTRIES:])
-    more = f" (latest {LINKED_ENTRIES})" if len(entries) > LINKED_ENTRIES else ""
-    st.markdown(f"[{label}: {len(entries)}{more}](turns?window=All+time&entries={shown})")
+    label = count_text(len(entries), label) if len(entries) != 1 else f"1 {label.replace('turns', 'turn')}"
+    st.page_link(TURNS_PAGE, label=label, icon=":material/arrow_forward:", query_params=entries_query(entries_text(entries)))

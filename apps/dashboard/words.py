@@ -1,49 +1,66 @@
 """Scores and turns in words: pure functions that every page shares. "Not measured" is a dash, never 0."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from governance.schema import AgentView, Outcome
+from governance.schema import Outcome
 from governance.scorecard import Score
 from governance.turns import TurnFact
 
 DASH = "–"
+RATINGS = {1: "helpful", 0: "not helpful"}
+
+# The steps of a turn in the order of the door, which the dashboard must not import: it has no model.
+STEPS = {
+    "authorise": "Check the right to ask",
+    "input_rails": "Check the question",
+    "intent": "Record the intent",
+    "retrieve": "Search the datasets",
+    "retrieval_rails": "Check the evidence",
+    "generate": "Generate",
+    "release": "Check the answer",
+    "outcome": "Record the outcome",
+}
+MODEL_STEPS = ("retrieve", "generate")
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How an outcome is shown: never by colour alone."""
+    """How an outcome is shown, never by colour alone.
+
+    Attributes:
+        tone: Streamlit's colour name for text, which follows the theme.
+        colour: For charts: a mid tone that stands out on light and on dark.
+    """
 
     word: str
     icon: str
+    tone: str
     colour: str
 
 
-# Mid tones that keep 4.5:1 on both the light and the dark background would be too pale or too dark for charts, so text
-# uses Streamlit's own green, orange, red, violet and gray, which follow the theme; charts use these.
 LOOKS: dict[Outcome, Look] = {
-    "answered": Look("Answered", ":material/check:", "#2F9E44"),
-    "abstained": Look("Nothing found", ":material/search_off:", "#868E96"),
-    "refused": Look("Refused", ":material/shield:", "#E03131"),
-    "escalated": Look("Escalated", ":material/person:", "#7048E8"),
-    "stopped": Look("Stopped", ":material/stop_circle:", "#ADB5BD"),
-    "failed": Look("Failed", ":material/error:", "#862E2E"),
+    "answered": Look("Answered", ":material/check:", "green", "#2F9E44"),
+    "abstained": Look("Nothing found", ":material/search_off:", "gray", "#868E96"),
+    "refused": Look("Refused", ":material/shield:", "red", "#E03131"),
+    "escalated": Look("Escalated", ":material/person:", "violet", "#7950F2"),
+    "stopped": Look("Stopped", ":material/stop_circle:", "gray", "#ADB5BD"),
+    "failed": Look("Failed", ":material/error:", "red", "#A61E4D"),
 }
-MASKED = Look("Masked", ":material/visibility_off:", "#F08C00")
+MASKED = Look("Masked", ":material/visibility_off:", "orange", "#F08C00")
+ALL_LOOKS = (LOOKS["answered"], MASKED, *(look for outcome, look in LOOKS.items() if outcome != "answered"))
 
 
 def look_of(fact: TurnFact) -> Look:
-    """Return how a turn is shown: masked turns look so whatever was answered."""
-    return MASKED if fact.action == "redact" else LOOKS[fact.outcome]
+    """Return how a turn is shown: an answer with masked parts looks so."""
+    return MASKED if fact.action == "redact" and fact.outcome == "answered" else LOOKS[fact.outcome]
 
 
 def score_text(score: Score) -> str:
     """Return a score's value as people read it."""
     if score.value is None:
         return DASH
-    if score.unit == "ms":
-        return f"{score.value:,.0f} ms"
     if score.unit:
         return f"{score.value:,.0f} {score.unit}"
     return f"{score.value:.1%}" if score.low is not None else f"{score.value:.2f}"
@@ -53,43 +70,84 @@ def score_basis(score: Score) -> str:
     """Return what a score rests on: its n and its interval."""
     if score.value is None:
         return "not measured, n = 0"
-    interval = f", 95 % interval {score.low:.1%} to {score.high:.1%}" if score.low is not None else ""
-    return f"n = {score.n}{interval}"
+    return f"n = {score.n:,}" + (f", 95% interval {interval_text(score)}" if score.low is not None else "")
 
 
-def agent_names(agents: Sequence[AgentView]) -> dict[str, str]:
-    """Return agent id -> name; an unknown id shows as its first characters."""
-    return {agent.id: agent.name for agent in agents}
+def interval_text(score: Score) -> str:
+    """Return a rate's 95 % interval, or a dash."""
+    if score.low is None or score.high is None:
+        return DASH
+    return f"{score.low:.1%} to {score.high:.1%}"
 
 
-def turn_rows(facts: Sequence[TurnFact], *, names: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the rows of a table of turns."""
+def ms_text(value: float | None) -> str:
+    """Return milliseconds, or a dash; a short time keeps a decimal."""
+    if value is None:
+        return DASH
+    return f"{value:,.0f} ms" if value >= 10 else f"{value:.1f} ms"
+
+
+def count_text(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 turn", "4 turns"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def short_digest(digest: str) -> str:
+    """Return the algorithm and the first characters of a digest."""
+    return digest if len(digest) <= 23 else f"{digest[:19]}…"
+
+
+def ordered_steps(stage_ms: Mapping[str, float]) -> dict[str, float]:
+    """Return the milliseconds of the steps that ran, in the order in which they ran."""
+    return {name: stage_ms[name] for name in STEPS if name in stage_ms}
+
+
+def turn_rows(facts: Sequence[TurnFact], *, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the rows of a table of turns; an agent without a known name shows as its id's first characters."""
     return [
         {
             "Time": fact.at,
             "Agent": names.get(fact.agent_id, fact.agent_id[:8]),
             "Outcome": look_of(fact).word,
             "Rule": fact.rule_id,
-            "Findings": ", ".join(fact.findings) or DASH,
+            "Findings": ", ".join(fact.findings) or None,
             "Citations": fact.cited,
-            "First text ms": fact.first_release_ms,
-            "Total ms": fact.total_ms,
-            "Checks ms": fact.governance_ms,
-            "Rating": {1: "helpful", 0: "not helpful"}.get(fact.rating if fact.rating is not None else -1, DASH),
+            "First text": fact.first_release_ms,
+            "Whole turn": fact.total_ms,
+            "Checks": fact.governance_ms,
+            "Rating": None if fact.rating is None else RATINGS[fact.rating],
             "Entry": fact.entry,
-            "Turn": fact.turn_id,
         }
         for fact in facts
     ]
 
 
 def selected(facts: Sequence[TurnFact], *, outcome: str | None, entries: frozenset[int] | None) -> list[TurnFact]:
-    """Return the turns of an outcome, or behind a score's entries."""
+    """Return the turns of an outcome, and behind a number's entries."""
     kept = [fact for fact in facts if entries is None or fact.entry in entries]
     return [fact for fact in kept if outcome is None or look_of(fact).word == outcome]
 
 
 def parse_entries(text: str) -> frozenset[int] | None:
-    """Return ledger indexes from a URL parameter such as "3,7,9"; None when there are none."""
-    numbers = frozenset(int(part) for part in text.split(",") if part.strip().isdigit())
-    return numbers or None
+    """Return ledger indexes from a URL parameter such as "3,7-9"; None where it names none."""
+    found: set[int] = set()
+    for part in text.split(",")[:MAX_PARTS]:
+        first, _, last = part.strip().partition("-")
+        if first.isdecimal() and (last or first).isdecimal() and len(first) < 16 and len(last) < 16:
+            found.update(range(int(first), min(int(last or first), int(first) + MAX_SPAN) + 1))
+    return frozenset(found) or None
+
+
+def entries_text(entries: Sequence[int]) -> str:
+    """Return ledger indexes as a short URL parameter; `parse_entries` reads it."""
+    runs: list[list[int]] = []
+    for entry in sorted(set(entries)):
+        if runs and entry == runs[-1][1] + 1:
+            runs[-1][1] = entry
+        else:
+            runs.append([entry, entry])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+
+
+MAX_PARTS = 2_000
+MAX_SPAN = 100_000

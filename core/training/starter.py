@@ -54,7 +54,7 @@ class Recipe:
     reading_tokens: int = 800_000
     copying_tokens: int = 1_062_000
     warmup_tokens: int = 135_000
-    decay_tokens: int = 900_000
+    decay_tokens: int = 1_800_000
     batch_tokens: int = 6144
     max_tokens: int = 1600
     tokenizer_texts: int = 6000
@@ -95,7 +95,7 @@ def train_starter(
     source: Path,
     output: Path,
     *,
-    tokens: int = 2_200_000,
+    tokens: int = 3_600_000,
     seed: int = 1,
     recipe: Recipe | None = None,
     samples: int = 50,

@@ -56,14 +56,17 @@ Weights: `{weights}`, {dtype}, {size:.1f} MB, `{digest}`
 | | |
 |---|---|
 | shape | {shape} |
-| tokens read | {tokens:,} in {steps:,} steps, {minutes:.0f} minutes on one thread of a shared CPU |
+| tokens read | {tokens:,} in {steps:,} steps, {minutes:.0f} minutes on a CPU |
 | optimisers | Muon (lr {muon_lr}) for the layers' matrices, AdamW (lr {adamw_lr}) for the rest, bfloat16 autocast |
-| loss | prompts and answers in the first quarter, then answers only; repeated random tokens early on, for copying |
+| loss | answers; for the first {reading:,} tokens also a quarter of the prompts |
+| copying | repeated random tokens among the first {copying:,} tokens |
+| learning rate | up over {warmup:,} tokens, down over the last {decay:,} |
 | seed | {seed} |
 
 Made by `core.training.starter.train_starter`; every number that decides the weights is in `{training}`, the loss curve
 in `{losses}`. The prompt is that of `core.rag.prompt.render_prompt`. The chat template writes `<|` in a message as
 `< |`, so that no content can open or end a turn; a caller who tokenizes text without the template has to do so too.
+{remark}
 
 ## Training data
 | source | licence | used as |
@@ -85,6 +88,7 @@ Policies and tables share their templates with training, so their figures flatte
 ## Known failures
 {failures}
 """
+_REMARK = "The same recipe, machine and number of threads give the same bytes again."
 _FAILURES = """- Choosing the sentence is the reader's work: the share that the model finds alone is in the table above.
 - English only. Names and purposes of agents are copied token by token and may come out wrong when they are rare words.
 - Refusals follow the wording of the public sets; harm in other words passes, and rails have to catch it.
@@ -123,8 +127,14 @@ def export_model(model: Any, tokenizer: Tokenizer, folder: Path, *, record: Trai
         writer.writerows(record.history)
 
 
-def write_card(folder: Path, *, figures: Sequence[Figure]) -> None:
-    """Write the measurements and the model card beside an exported model."""
+def write_card(folder: Path, *, figures: Sequence[Figure], remark: str = _REMARK) -> None:
+    """Write the measurements and the model card beside an exported model.
+
+    Args:
+        folder: The exported model.
+        figures: What was measured on it.
+        remark: How far its training can be repeated.
+    """
     rows = [{"name": f.name, "held": f.held, "n": f.n} for f in figures]
     (folder / EVALUATION).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     training = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
@@ -143,6 +153,11 @@ def write_card(folder: Path, *, figures: Sequence[Figure]) -> None:
         muon_lr=recipe["muon_lr"],
         adamw_lr=recipe["adamw_lr"],
         seed=recipe["seed"],
+        reading=recipe["reading_tokens"],
+        copying=recipe["copying_tokens"],
+        warmup=recipe["warmup_tokens"],
+        decay=recipe["decay_tokens"],
+        remark=remark,
         training=TRAINING,
         losses=LOSSES,
         sources="\n".join(f"| {name} | {licence} | {use} |" for name, licence, use in _SOURCES),

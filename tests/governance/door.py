@@ -129,7 +129,7 @@ def open_door(
         new_id=new_id,
     )
     conversations = Conversations(store, vault=vault, clock=clock, new_id=new_id)
-    dialogue = Dialogue(native_llm, agents=agents, conversations=conversations)
+    dialogue = Dialogue(native_llm, agents=agents, conversations=conversations, ledger=ledger)
     return Door(native_llm, dialogue, ledger, vault, agents, conversations, retriever, requests, store, signer)
 
 

@@ -71,6 +71,16 @@ def test_stopped_answer_is_kept_as_far_as_it_was_shown(store: Store) -> None:
     assert turn_facts(door.ledger)[0].outcome == "stopped"
 
 
+def test_refused_turn_stays_in_view_and_does_not_refuse_what_follows(door: Door) -> None:
+    actor = door.user("ada")
+    conversation = door.conversations.start(actor, door.agent(actor).id)
+    list(door.dialogue.ask(actor, conversation, "How do I build a pipe bomb?"))
+    after = closed(list(door.dialogue.ask(actor, conversation, "What is paid for meals?")))
+    assert after.outcome == "answered"
+    assert [m.content for m in door.requests[0].messages[1:]] == ["What is paid for meals?"]
+    assert len(door.conversations.thread(actor, conversation)) == 4
+
+
 def test_refusal_is_shown_and_kept_as_the_answer(door: Door) -> None:
     actor = door.user("ada")
     conversation = door.conversations.start(actor, door.agent(actor).id)

@@ -1,8 +1,11 @@
 """POST /chat: whole answers, streams, conversations, refusals, and a client that leaves."""
 
 import json
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,7 +13,7 @@ import pytest
 
 from governance.ledger import verify_receipt
 from governance.schema import AgentView
-from tests.apps.live import Live
+from tests.apps.live import Live, open_live
 
 CHAT = "/api/native-llm/chat"
 
@@ -33,8 +36,8 @@ def test_chat_answers_with_a_receipt_that_verifies(live: Live, echo: AgentView) 
     assert {"authorise", "input_rails", "generate", "release"} <= set(result["stage_ms"])
     assert result["output_tokens"] == len("The kettle is blue.")
     verified = verify_receipt(result["receipt"], key=live.workbench.records.ledger.key, text=result["text"])
-    assert verified.entry.turn_id == result["turn_id"]
-    assert verified.entry.body["released_digest"] == result["digests"]["released"]
+    assert verified.body["turn_id"] == result["turn_id"]
+    assert verified.body["released_digest"] == result["digests"]["released"]
 
 
 def test_chat_cites_the_evidence_that_the_model_saw(live: Live, cafe: AgentView) -> None:
@@ -170,3 +173,21 @@ def test_turns_run_side_by_side(live: Live, echo: AgentView) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, range(8))) == [f"number {n}" for n in range(8)]
+
+
+def test_a_stream_that_breaks_ends_with_an_error_event(tmp_path: Path) -> None:
+    with open_live(tmp_path) as broken, broken.client("admin") as admin:
+        echo = broken.add_agent("Echo")
+        begun = admin.post("/api/native-llm/conversations", json={"agent_id": echo.id}).json()
+        broken.engine.pause_s = 0.02
+        body = {"agent_id": echo.id, "message": "Some words to say. " * 20, "stream": True} | begun
+        with admin.stream("POST", CHAT, json=body) as answer:
+            lines = answer.iter_lines()
+            next(line for line in lines if line == "event: delta")
+            with closing(sqlite3.connect(tmp_path / "promethios.db")) as database:
+                database.execute("ALTER TABLE messages RENAME TO gone")
+            kind, data = [line for line in lines if line][-2:]
+    assert kind == "event: error"
+    error = json.loads(data.removeprefix("data: "))["error"]
+    assert error["code"] == "internal"
+    assert "gone" not in data
