@@ -1,10 +1,13 @@
 """The dashboard's server: Streamlit behind the same guard and sign-in as the chat app, in a process without a model.
 
-`promethios up` starts it; `python apps/scorecard_dashboard.py` and `streamlit run apps/scorecard_dashboard.py` do too.
+`promethios up` starts it; `python apps/scorecard_dashboard.py` and `streamlit run apps/scorecard_dashboard.py` do too,
+and both serve `app`, so that the guard stands in front of every page, file and websocket either way.
 """
 
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -15,15 +18,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from apps.dashboard.session import records
 from apps.guard import Guard
-from apps.sign_in import PUBLIC_PATHS, SignInPages
+from apps.oidc import public_paths, sign_in_routes
 from apps.telemetry import quiet_telemetry
 from core.config import load_settings
 from core.errors import CoreError
 from governance.errors import GovernanceError
 
 HEALTH = "/_stcore/health"
-PUBLIC = PUBLIC_PATHS | {HEALTH}
 SCRIPT = Path(__file__).parent / "dashboard" / "app.py"
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+STOP_WITHIN_S = 10
 
 
 class Front:
@@ -39,12 +43,22 @@ class Front:
             await self._app(scope, receive, send)
             return
         if self._guarded is None:
-            pages = Router(routes=SignInPages(records()).routes(), default=self._app)
-            self._guarded = Guard(pages, identity=records().identity, public=PUBLIC)
+            opened = records()
+            pages = Router(routes=sign_in_routes(opened), default=self._app)
+            public = public_paths(opened.settings) | {HEALTH}
+            self._guarded = Guard(pages, identity=opened.identity, public=public)
         await self._guarded(scope, receive, send)
 
 
-app = st.App(SCRIPT, middleware=[Middleware(Front)])
+@asynccontextmanager
+async def _closing(_app: st.App) -> AsyncIterator[None]:
+    yield
+    if records.cache_info().currsize:
+        records().close()
+        records.cache_clear()
+
+
+app = st.App(SCRIPT, lifespan=_closing, middleware=[Middleware(Front)])
 
 
 def main() -> None:
@@ -59,10 +73,12 @@ def main() -> None:
         app,
         host=settings.host,
         port=settings.dashboard_port,
-        log_level="warning",
+        log_level=settings.log_level,
+        access_log=False,
         proxy_headers=False,
         server_header=False,
-        ws_max_size=16 * 1024 * 1024,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
     )
 
 

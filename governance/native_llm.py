@@ -360,7 +360,8 @@ def _gate_ending(record: TurnRecord, gate: ReleaseGate, *, answered: Outcome) ->
     record.max_held_chars = gate.max_held_chars
     if not gate.decision.allowed:
         return _ending(gate.decision)
-    return answered, gate.decision if gate.decision.action == "redact" else ALLOWED
+    masked = [decision for _, decision in record.decisions if decision.action == "redact"]
+    return answered, masked[0] if masked else ALLOWED
 
 
 def _fail_closed(exc: Exception) -> Decision:

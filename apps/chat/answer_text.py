@@ -17,7 +17,7 @@ _QUOTATION_END = re.compile(r"” \[(\d{1,2})\]")
 _INLINE = re.compile(r"\[(?P<citation>\d{1,2})\]|\*\*(?P<strong>[^*\n]+)\*\*|`(?P<code>[^`\n]+)`")
 _BULLET = re.compile(r"\s*[-*•]\s+")
 _NUMBER = re.compile(r"\s*\d{1,3}[.)]\s+")
-_FENCE = re.compile(r"\s*```")
+_FENCE = re.compile(r"\s*```\w*\s*$")
 
 
 @dataclass(frozen=True, slots=True)

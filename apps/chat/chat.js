@@ -208,12 +208,15 @@
   });
 
   window.addEventListener("hashchange", showView);
-  document.addEventListener("DOMContentLoaded", () => {
+  function begun() {
     showView();
     window.setInterval(tick, 500);
     new MutationObserver((changes) => {
       if (changes.some((each) => each.target.closest?.(".thread-part, .live-part") ?? true)) settle();
       if (changes.some((each) => [...each.addedNodes].some((node) => node.querySelector?.(".toast-body.error")))) recover();
     }).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-conversation", "data-leaf", "data-running"] });
-  });
+  }
+  // Gradio may put this script into the page before or after the body is there.
+  if (document.body) begun();
+  else document.addEventListener("DOMContentLoaded", begun);
 })();

@@ -39,6 +39,10 @@ CHAT_THEME = gr.themes.Base(primary_hue="orange", neutral_hue="slate", font=FONT
     button_primary_background_fill_dark="#ff8a4c",
     button_primary_background_fill_hover_dark="#ffa473",
     button_primary_text_color_dark="#1c0d04",
+    block_info_text_color="#475569",
+    block_info_text_color_dark="#b6c2d2",
+    block_title_text_color="#0f172a",
+    block_title_text_color_dark="#f1f5f9",
 )
 
 Drawing = Callable[[Actor, Sent, View], Frame]
@@ -60,7 +64,7 @@ def build_chat(workbench: Workbench) -> gr.Blocks:
         parts, account = _lay_out_chat()
         wire = gr.HTML(js_on_load=_connect(), elem_classes="wire-part")
         with gr.Column(elem_classes="view-new-agent"), gr.Column(visible=False) as maker:
-            gr.HTML(draw("wizard"))
+            _part("wizard-head", draw("wizard"))
             form = WizardForm(wizard)
         for name in TURN_EVENTS:
             _join(wire, name, _stream(getattr(chat, name)), view, parts)

@@ -1,7 +1,6 @@
 """The sidebar and the header: agents to pick, the person's conversations, their account, and who is being asked."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from apps.chat.badges import count
 from apps.chat.drawing import draw
@@ -10,9 +9,9 @@ from governance.records import Records
 from governance.schema import Actor, AgentView, Resource
 
 LEVEL_WORDS = {
-    "standard": "Checks every question, every source and every answer; masks personal data.",
-    "enhanced": "Standard, with stricter limits; answers only by quoting its datasets.",
-    "maximum": "Enhanced, with the strictest limits; doubtful cases go to a person.",
+    "standard": "Masks personal data and secrets; refuses harm and attempts to misuse the agent.",
+    "enhanced": "Standard, and: answers only by quoting its sources; mentions of harm go to a person first.",
+    "maximum": "Enhanced, and: refuses card, bank and health numbers, secrets and mentions of harm.",
 }
 
 
@@ -49,9 +48,3 @@ def draw_account(account: Account) -> str:
     """Return the account menu."""
     may_read = authorize(account.actor, "scorecard.view", Resource("scorecard")).allowed
     return draw("account", account=account, may_read_scores=may_read)
-
-
-def day_of(at: datetime, *, now: datetime) -> str:
-    """Return which part of the list a conversation belongs to."""
-    days = (now.date() - at.date()).days
-    return "Today" if days <= 0 else "Yesterday" if days == 1 else "Last 7 days" if days < 8 else "Earlier"

@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import typer
 
 from apps.commands.opening import err, helpful_errors, out
+from apps.telemetry import QUIET
 from core.config import Settings, load_settings
 
 READY_WITHIN_S = 180.0
@@ -28,7 +29,7 @@ def up() -> None:
 
 def _run_both(settings: Settings) -> int:
     servers = [
-        subprocess.Popen([sys.executable, "-m", module], start_new_session=True, env=os.environ)  # noqa: S603 - our own modules
+        subprocess.Popen([sys.executable, "-m", module], start_new_session=True, env={**os.environ, **QUIET})  # noqa: S603 - our own modules
         for module in ("apps.chat_app", "apps.scorecard_dashboard")
     ]
     stopping = _stop_on_signal()

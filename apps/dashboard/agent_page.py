@@ -1,45 +1,112 @@
-"""One agent's scorecard: every score with its formula, interval and the entries behind it."""
+"""One agent's scorecard: every score with its formula, interval and the turns behind it."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
-from apps.dashboard.figures import dataset_chart, interval_chart, timing_chart
-from apps.dashboard.filters import choose_filters
+from apps.dashboard.figures import BLUE, dataset_chart, interval_chart, timing_chart
+from apps.dashboard.filters import choose_filters, load_turns
 from apps.dashboard.session import records, viewer
-from apps.dashboard.tiles import draw_tiles
-from apps.dashboard.words import turn_rows
-from governance.scorecard import build_scorecard
+from apps.dashboard.tiles import draw_chart, draw_tiles, draw_turns_table
+from apps.dashboard.words import DASH, count_text
+from governance.schema import AgentView
+from governance.scorecard import Score, Scorecard, build_scorecard, percentile
+from governance.turns import TurnFact
+
+LATEST = 10
+MOST_LINKED = 30
+QUANTILES = (50, 90, 95, 99)
 
 
 def draw_agent() -> None:
     """Draw the page."""
     viewer("scorecard.view")
     st.title("Agent scorecard")
-    chosen = choose_filters(one_agent=True)
-    if chosen.agent_id is None:
+    chosen = choose_filters()
+    if not chosen.names:
         st.info("There is no agent yet. Create one in the chat app.", icon=":material/add:")
         return
-    agent = records().agents.get(chosen.agent_id)
-    st.caption(f"{agent.purpose} · level {agent.level} · {len(agent.dataset_ids)} datasets · model {agent.profile}")
-    facts = records().metrics.turns(agent_id=agent.id, days=chosen.days)
-    if not facts:
-        st.info("This agent has no turn in this window. Ask it something in the chat app.", icon=":material/chat:")
+    if chosen.agent_id is None:
+        _draw_choice(list(chosen.names.values()))
         return
-    card = build_scorecard(facts)
+    _draw_identity(records().agents.get(chosen.agent_id))
+    facts = load_turns(chosen)
+    if not facts:
+        st.info(
+            "This agent has no turn in this window. Ask it something in the chat app, or choose a longer window.",
+            icon=":material/chat:",
+        )
+        return
+    _draw_scores(build_scorecard(facts), facts)
+    st.subheader("Latest turns")
+    draw_turns_table(facts[:LATEST], names=chosen.names, key="latest")
+
+
+def _draw_choice(names: Sequence[str]) -> None:
+    st.caption("Choose an agent to see its scorecard.")
+    for name in names[:MOST_LINKED]:
+        st.page_link("agent_page.py", label=name, icon=":material/fact_check:", query_params={"agent": name})
+    if len(names) > MOST_LINKED:
+        st.caption(f"and {len(names) - MOST_LINKED:,} more in the list above.")
+
+
+def _draw_identity(agent: AgentView) -> None:
+    datasets = count_text(len(agent.dataset_ids), "dataset")
+    retired = " · retired" if agent.retired_at else ""
+    st.markdown(agent.purpose)
+    st.caption(f"Level {agent.level} · {datasets} · model {agent.profile}{retired}")
+
+
+def _draw_scores(card: Scorecard, facts: Sequence[TurnFact]) -> None:
     draw_tiles([card.trust, card.compliance, card.groundedness, card.satisfaction])
     left, right = st.columns(2)
-    rates = [card.compliance, card.groundedness, card.cited_answers, card.satisfaction, card.errors]
-    left.plotly_chart(interval_chart(rates, title="Rates with 95 % intervals"), width="stretch", key="rates")
-    right.plotly_chart(
-        interval_chart(card.principles, title="Constitutional adherence, by principle"),
-        width="stretch",
-        key="principles",
-    )
+    rates = [card.compliance, card.groundedness, card.cited_answers, card.satisfaction]
+    with left:
+        draw_chart(interval_chart(_labelled(rates), title="Rates with 95% intervals"), key="rates")
+    with right:
+        draw_chart(interval_chart(_labelled(card.principles), title="Constitutional adherence"), key="principles")
+    with st.expander("How the principles are counted"):
+        for score in card.principles:
+            st.markdown(f"**{score.name}** = {score.formula}")
     st.subheader("Performance")
-    draw_tiles([card.first_release, card.turn_time, card.speed, card.governance_time])
-    st.subheader("Datasets and oversight")
-    draw_tiles([card.utilization, card.cited_answers, card.policy_adherence, card.uptime])
+    draw_tiles([card.first_release, card.turn_time, card.governance_time, card.speed])
     left, right = st.columns(2)
-    left.plotly_chart(dataset_chart(facts), width="stretch", key="datasets")
-    right.plotly_chart(timing_chart(facts), width="stretch", key="timing")
-    st.subheader("Latest turns")
-    st.dataframe(turn_rows(facts[:10], names=chosen.names), hide_index=True, width="stretch")
+    with left:
+        draw_chart(timing_chart(facts), key="timing")
+    with right:
+        st.dataframe(
+            percentile_rows(facts),
+            hide_index=True,
+            placeholder=DASH,
+            column_config={f"p{q}": st.column_config.NumberColumn(format="%.0f") for q in QUANTILES},
+            alt="Percentiles of the times, milliseconds",
+        )
+        draw_tiles([card.errors, card.uptime], columns=2)
+    st.subheader("Datasets and oversight")
+    draw_tiles([card.utilization, card.cited_answers, card.policy_adherence], columns=3)
+    if any(fact.cited_datasets for fact in facts):
+        draw_chart(dataset_chart(facts), key="datasets")
+    else:
+        st.caption("No answer in this window cites a dataset.")
+
+
+def percentile_rows(facts: Sequence[TurnFact]) -> list[dict[str, Any]]:
+    """Return p50, p90, p95 and p99 of the times, in milliseconds; None is what was not measured."""
+    times = {
+        "Time to first text": [f.first_release_ms for f in facts if f.first_release_ms is not None],
+        "Whole turn": [f.total_ms for f in facts],
+        "Checks": [f.governance_ms for f in facts],
+        "Generation": [f.generate_ms for f in facts if f.generate_ms is not None],
+    }
+    return [
+        {"Milliseconds": name, "n": len(values)} | {f"p{q}": percentile(values, q / 100) for q in QUANTILES}
+        for name, values in times.items()
+    ]
+
+
+def _labelled(scores: Sequence[Score]) -> list[tuple[str, Score, str]]:
+    return [(score.name, score, BLUE) for score in scores]
+
+
+draw_agent()

@@ -1,34 +1,46 @@
-"""The dashboard's script: sign-in check, then the pages that the actor's role may see."""
+"""The dashboard's script: who is there, the pages, and what stands beside every page."""
+
+from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
-from apps.dashboard.agent_page import draw_agent
-from apps.dashboard.ledger_page import draw_ledger
-from apps.dashboard.overview_page import draw_overview
-from apps.dashboard.session import ask_to_sign_in, current_actor, records
-from apps.dashboard.turn_page import draw_turn
-from apps.dashboard.turns_page import draw_turns
+from apps.dashboard.session import ask_to_sign_in, chat_url, current_actor, may, sign_out_form
+from core.errors import CoreError
+from governance.errors import GovernanceError
+
+Visibility = Literal["visible", "hidden"]
+ICON = str(Path(__file__).with_name("icon.svg"))
+STYLE = Path(__file__).with_name("style.css")
 
 
 def draw() -> None:
     """Draw the chosen page."""
-    st.set_page_config(page_title="Promethios dashboard", page_icon=":material/balance:", layout="wide")
+    st.set_page_config(page_title="Promethios dashboard", page_icon=ICON, layout="wide")
+    st.html(STYLE)
     actor = current_actor()
     if actor is None:
         ask_to_sign_in()
+    scores: Visibility = "visible" if may(actor, "scorecard.view") else "hidden"
+    ledger: Visibility = "visible" if may(actor, "ledger.verify") else "hidden"
     pages = [
-        st.Page(draw_overview, title="Overview", icon=":material/monitoring:", url_path="overview", default=True),
-        st.Page(draw_agent, title="Agent scorecard", icon=":material/fact_check:", url_path="agent"),
-        st.Page(draw_turns, title="Turns", icon=":material/list_alt:", url_path="turns"),
-        st.Page(draw_ledger, title="Ledger", icon=":material/verified:", url_path="ledger"),
-        st.Page(draw_turn, title="One turn", url_path="turn", visibility="hidden"),
+        st.Page("overview_page.py", title="Overview", icon=":material/monitoring:", default=True, visibility=scores),
+        st.Page(
+            "agent_page.py", title="Agent scorecard", icon=":material/fact_check:", url_path="agent", visibility=scores
+        ),
+        st.Page("turns_page.py", title="Turns", icon=":material/list_alt:", url_path="turns"),
+        st.Page("ledger_page.py", title="Ledger", icon=":material/verified:", url_path="ledger", visibility=ledger),
+        st.Page("turn_page.py", title="One turn", url_path="turn", visibility="hidden"),
     ]
-    page = st.navigation(pages, position="sidebar")
+    page = st.navigation({"Promethios": pages})
     with st.sidebar:
-        settings = records().settings
-        st.caption(f"{actor.name} · {actor.role}")
-        st.link_button("Open the chat", f"http://{settings.host}:{settings.port}/", icon=":material/chat:")
-    page.run()
+        st.link_button("Open the chat", chat_url(), icon=":material/chat:")
+        st.caption(f"Signed in as {actor.name}, {actor.role}")
+        st.html(sign_out_form())
+    try:
+        page.run()
+    except (CoreError, GovernanceError) as exc:
+        st.error(f"{exc} Nothing was changed. Reload the page to try again.", icon=":material/error:")
 
 
 draw()

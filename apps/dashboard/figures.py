@@ -4,7 +4,7 @@ Each mark carries the ledger entries behind it, so that a click can open them.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from statistics import median
 
@@ -16,6 +16,7 @@ from governance.turns import TurnFact
 
 SLATE = "#748399"
 BLUE = "#1C7ED6"
+GRID = "rgba(128, 140, 160, 0.25)"
 AGENT_COLOURS = ("#1C7ED6", "#0CA678", "#E8590C", "#7950F2", "#D6336C", "#74A012", "#1098AD", "#AE3EC9")
 HEIGHT = 300
 MOST_BARS = 12
@@ -46,7 +47,7 @@ def outcomes_over_time(facts: Sequence[TurnFact]) -> go.Figure:
                 hovertemplate="%{x}: %{y} " + look.word.lower() + "<extra></extra>",
             )
     figure.update_layout(barmode="stack", bargap=0.25)
-    figure.update_xaxes(type="category", nticks=8, tickangle=0)
+    figure.update_xaxes(type="category", nticks=6, tickangle=0)
     return _laid_out(figure, "Turns per day, by outcome", y="turns")
 
 
@@ -62,7 +63,7 @@ def interval_chart(rows: Sequence[tuple[str, Score, str]], *, title: str) -> go.
         if score.value is None or score.low is None or score.high is None:
             figure.add_scatter(x=[None], y=[label], hoverinfo="skip")
             figure.add_annotation(
-                x=0.01, y=label, text="– not measured", xanchor="left", showarrow=False, font={"color": SLATE}
+                x=0.01, y=label, text="– not measured", xanchor="left", yshift=9, showarrow=False, font={"color": SLATE}
             )
             continue
         figure.add_scatter(
@@ -85,13 +86,20 @@ def interval_chart(rows: Sequence[tuple[str, Score, str]], *, title: str) -> go.
                 f"<br>n = {score.n}<extra></extra>"
             ),
         )
-    figure.update_yaxes(type="category", showgrid=False)
-    figure.update_xaxes(range=[-0.02, 1.04], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", zeroline=False)
+    figure.update_yaxes(type="category", showgrid=True, gridcolor=GRID)
+    figure.update_xaxes(
+        range=[-0.02, 1.04],
+        tickvals=[0, 0.25, 0.5, 0.75, 1],
+        tickformat=".0%",
+        showgrid=True,
+        gridcolor=GRID,
+        zeroline=False,
+    )
     figure = _laid_out(figure, title, y=None)
     return figure.update_layout(showlegend=False, height=100 + 36 * len(rows))
 
 
-def stage_chart(steps: Mapping[str, float]) -> go.Figure:
+def stage_chart(steps: dict[str, float]) -> go.Figure:
     """Draw the milliseconds of a turn's steps, from the first to the last."""
     figure = go.Figure()
     for name, mine, colour in (("search and model", True, SLATE), ("checks and records", False, BLUE)):
@@ -130,10 +138,10 @@ def timing_chart(facts: Sequence[TurnFact]) -> go.Figure:
             hovertemplate="%{x|%-d %b %H:%M}: %{y:.0f} ms " + name + "<extra></extra>",
         )
     whole, checks = median(f.total_ms for f in facts), median(f.governance_ms for f in facts)
-    figure.update_xaxes(tickformat="%-d %b", nticks=8)
+    figure.update_xaxes(tickformat="%-d %b", nticks=6, tickangle=0)
     if max(f.at for f in facts) - min(f.at for f in facts) < timedelta(days=2):
-        figure.update_xaxes(tickformat="%-d %b %H:%M", nticks=5)
-    title = f"Time per turn: median {ms_text(whole)}, checks {ms_text(checks)}"
+        figure.update_xaxes(tickformat="%H:%M<br>%-d %b")
+    title = f"Median turn {ms_text(whole)}, checks {ms_text(checks)}"
     return _laid_out(figure, title, y="milliseconds")
 
 
@@ -171,7 +179,7 @@ def _laid_out(figure: go.Figure, title: str, *, y: str | None) -> go.Figure:
         title={"text": title, "font": {"size": 15}, "x": 0, "xanchor": "left"},
         height=HEIGHT,
         margin={"l": 8, "r": 16, "t": 48, "b": 40},
-        legend={"orientation": "h", "yref": "container", "y": 0.0, "yanchor": "bottom", "x": 0},
+        legend={"orientation": "h", "yref": "container", "y": 0.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
         font={"family": "system-ui, sans-serif", "size": 13},
         dragmode=False,
     )

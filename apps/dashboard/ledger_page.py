@@ -5,53 +5,92 @@ import time
 import streamlit as st
 
 from apps.dashboard.session import records, viewer
+from apps.dashboard.tiles import TIME
+from apps.dashboard.words import DASH
 from governance.ledger import check_ledger
 from governance.records import utc_now
 
-LATEST = 50
+LATEST = 100
 
 
 def draw_ledger() -> None:
     """Draw the page."""
     viewer("ledger.verify")
-    ledger = records().ledger
     st.title("Ledger")
-    size = ledger.size()
+    size = records().ledger.size()
     if not size:
         st.info("The ledger is empty. The first turn writes its first entries.", icon=":material/chat:")
         return
-    st.caption(f"{size:,} entries in one order, each under a signed checkpoint. Texts are not in it: digests are.")
-    if st.button("Verify now", type="primary", icon=":material/verified:"):
-        _verify(size)
-    left, right = st.columns(2)
+    entries = "1 entry" if size == 1 else f"{size:,} entries"
+    st.markdown(f"{entries} in one order, under signed checkpoints. It holds digests and metadata, never a text.")
+    _draw_verification()
+    left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Latest checkpoint")
-        st.code(ledger.latest_checkpoint(), language=None, wrap_lines=True)
-        st.caption("Keep a copy elsewhere: only a kept checkpoint shows that entries were cut off at the end.")
+        _draw_checkpoint()
     with right:
-        st.subheader("Public key")
-        st.code(ledger.key, language=None, wrap_lines=True)
-        st.caption(
-            "From outside: `promethios ledger export FILE.zip`, then `promethios ledger check FILE.zip --key KEY.pub`."
+        _draw_key()
+    _draw_entries()
+
+
+def _draw_verification() -> None:
+    with st.expander("Compare with a checkpoint that you kept"):
+        kept = st.text_area(
+            "Kept checkpoint",
+            key="kept",
+            height=130,
+            placeholder="The signed note, as copied from below on an earlier day",
         )
-    st.subheader("Latest entries")
-    rows = [
-        {"Entry": e.index, "Time": e.at, "Kind": e.kind, "Turn": e.turn_id, "Leaf hash": e.leaf_hash.hex()}
-        for e in ledger.entries(newest_first=True, limit=LATEST)
-    ]
-    st.dataframe(rows, hide_index=True, width="stretch")
+    if st.button("Verify now", type="primary", icon=":material/verified:"):
+        verify_now(kept or "")
 
 
-def _verify(size: int) -> None:
+def verify_now(kept: str) -> None:
+    """Verify the whole ledger, and that it continues a kept checkpoint; say what was checked and how long it took."""
+    notes = [kept.strip() + "\n"] if kept.strip() else []
     begin = time.perf_counter()
-    with st.spinner(f"Recomputing {size:,} entries…"):
-        health = check_ledger(records().store, verifier_key=records().ledger.key, clock=utc_now)
+    with st.spinner("Recomputing every leaf, node and signature…", show_time=True):
+        health = check_ledger(records().store, verifier_key=records().ledger.key, clock=utc_now, kept=notes)
     seconds = time.perf_counter() - begin
-    if health.ok:
-        st.success(
-            f"Verified {size:,} entries in {seconds:.1f} s ({size / seconds:,.0f} per second): every leaf, node, "
-            "checkpoint and signature.",
-            icon=":material/verified:",
-        )
-    else:
-        st.error(f"The ledger does not verify: {health.problem}", icon=":material/gpp_bad:")
+    if not health.ok or health.size is None:
+        st.error(f"The ledger does not verify. {health.problem}", icon=":material/gpp_bad:")
+        return
+    against = (
+        "It continues the kept checkpoint." if notes else "Whether its end was cut off shows only a kept checkpoint."
+    )
+    st.success(
+        f"Verified {health.size:,} entries in {seconds:.2f} s, {health.size / seconds:,.0f} per second: every entry, "
+        f"tree node, checkpoint and signature. {against}",
+        icon=":material/verified:",
+    )
+
+
+def _draw_checkpoint() -> None:
+    st.subheader("Latest checkpoint")
+    st.code(records().ledger.latest_checkpoint(), language=None, wrap_lines=True)
+    st.caption("Copy it and keep it elsewhere: only a kept checkpoint shows that the end was cut off.")
+
+
+def _draw_key() -> None:
+    st.subheader("Public key")
+    st.code(records().ledger.key, language=None, wrap_lines=True)
+    st.caption("To verify on another machine, without this database:")
+    st.code("promethios ledger export LEDGER.zip\npromethios ledger check LEDGER.zip --key KEY.pub", language=None)
+
+
+def _draw_entries() -> None:
+    st.subheader("Latest entries")
+    latest = records().ledger.entries(newest_first=True, limit=LATEST)
+    st.caption("Newest first")
+    st.dataframe(
+        [
+            {"Entry": e.index, "Time": e.at, "Kind": e.kind, "Turn": e.turn_id, "Leaf hash": e.leaf_hash.hex()}
+            for e in latest
+        ],
+        hide_index=True,
+        placeholder=DASH,
+        column_config={"Time": TIME},
+        alt="Ledger entries, newest first",
+    )
+
+
+draw_ledger()

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from apps.guard import SESSION_COOKIE
+from apps.guard import SESSION_COOKIE, SIGN_OUT
 from core.config import load_settings
 from governance.identity import authorize
 from governance.records import Records, open_records
@@ -52,6 +52,15 @@ def ask_to_sign_in() -> NoReturn:
     st.info("Sign in at the chat app, then reload this page.", icon=":material/login:")
     st.link_button("Sign in", f"{chat_url()}sign-in", type="primary")
     st.stop()
+
+
+def sign_out_form() -> str:
+    """Return the form that ends the session, with the token that shows it came from this page."""
+    token = records().identity.csrf_token(st.context.cookies[SESSION_COOKIE])
+    return (
+        f'<form method="post" action="{SIGN_OUT}" target="_top"><input type="hidden" name="csrf" value="{token}">'
+        '<button type="submit" class="sign-out">Sign out</button></form>'
+    )
 
 
 def chat_url() -> str:

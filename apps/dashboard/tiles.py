@@ -1,17 +1,17 @@
-"""What pages are put together from: score tiles, charts and tables of turns, each with the way to the entries behind."""
+"""What pages are put together from: score tiles, charts and tables of turns, each with the way to what is behind."""
 
 from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from apps.dashboard.filters import ALL, ALL_TIME
-from apps.dashboard.words import DASH, count_text, entries_text, interval_text, score_text, turn_rows
+from apps.dashboard.words import DASH, entries_text, interval_text, score_text, turn_rows
 from governance.scorecard import Score
 from governance.turns import TurnFact
 
 TURNS_PAGE = "turns_page.py"
 TURN_PAGE = "turn_page.py"
+MOST_LINKED = 1_000  # an address must stay one
 TIME = st.column_config.DatetimeColumn("Time (UTC)", format="YYYY-MM-DD HH:mm:ss", timezone="UTC")
 TURN_COLUMNS = {
     "Time": TIME,
@@ -23,10 +23,11 @@ TURN_COLUMNS = {
 
 def draw_tiles(scores: Sequence[Score], *, columns: int = 4) -> None:
     """Draw scores side by side."""
-    for start in range(0, len(scores), columns):
-        for place, score in zip(st.columns(columns), scores[start : start + columns], strict=False):
-            with place.container(border=True, height="stretch", gap="xsmall"):
-                _draw_tile(score)
+    with st.container(key=f"tiles {scores[0].name}"):
+        for start in range(0, len(scores), columns):
+            for place, score in zip(st.columns(columns), scores[start : start + columns], strict=False):
+                with place.container(border=True, height="stretch", gap="xsmall", vertical_alignment="distribute"):
+                    _draw_tile(score)
 
 
 def draw_chart(figure: go.Figure, *, key: str) -> None:
@@ -41,7 +42,7 @@ def draw_chart(figure: go.Figure, *, key: str) -> None:
     )
     picked = [text for point in event.selection.points if (text := clicked_entries(point))]
     if picked:
-        st.switch_page(TURNS_PAGE, query_params=entries_query(picked[0]))
+        st.switch_page(TURNS_PAGE, query_params={"entries": picked[0]})
 
 
 def clicked_entries(point: Mapping[str, object]) -> str:
@@ -73,26 +74,28 @@ def open_turn(turn_id: str) -> None:
     st.switch_page(TURN_PAGE, query_params={"turn": turn_id})
 
 
-def entries_query(entries: str) -> dict[str, str]:
-    """Return the URL parameters that show exactly these entries among the turns."""
-    return {"agent": ALL, "window": ALL_TIME, "entries": entries}
-
-
 def _draw_tile(score: Score) -> None:
-    st.metric(score.name, score_text(score))
-    st.caption("not measured" if score.value is None else f"n = {score.n:,}")
-    if score.low is not None:
-        st.caption(f"95% interval {interval_text(score)}")
+    with st.container(gap="xxsmall"):
+        st.metric(score.name, score_text(score))
+        st.caption("not measured" if score.value is None else f"n = {score.n:,}")
+        if score.low is not None:
+            st.caption(f"95% interval {interval_text(score)}")
     with st.popover("How it is counted", type="tertiary", key=f"popover {score.name}"):
         st.markdown(f"**{score.name}** = {score.formula}")
         if score.value is None:
             st.caption("Nothing in this window to count, so there is no number.")
             return
-        _link("turns behind it", score.entries)
+        _link("Turns behind it", score.entries)
         if score.failures:
-            _link("turns that lowered it", score.failures)
+            _link("Turns that lowered it", score.failures)
 
 
 def _link(label: str, entries: Sequence[int]) -> None:
-    label = count_text(len(entries), label) if len(entries) != 1 else f"1 {label.replace('turns', 'turn')}"
-    st.page_link(TURNS_PAGE, label=label, icon=":material/arrow_forward:", query_params=entries_query(entries_text(entries)))
+    linked = sorted(entries)[-MOST_LINKED:]
+    more = f" (the latest {len(linked):,})" if len(linked) < len(entries) else ""
+    st.page_link(
+        TURNS_PAGE,
+        label=f"{label}: {len(entries):,}{more}",
+        icon=":material/arrow_forward:",
+        query_params={"entries": entries_text(linked)},
+    )

@@ -7,150 +7,185 @@ import streamlit as st
 
 from apps.dashboard.figures import stage_chart
 from apps.dashboard.session import records, viewer
-from apps.dashboard.words import DASH, look_of
+from apps.dashboard.tiles import draw_chart
+from apps.dashboard.words import DASH, RATINGS, count_text, look_of, ms_text, ordered_steps, short_digest
 from governance.errors import AccessDenied, InputError, VerificationError
 from governance.ledger import verify_receipt
+from governance.schema import Actor
 from governance.turns import TurnDetail, read_turn
-
-SHORT = 23
 
 
 def draw_turn() -> None:
     """Draw the turn that the URL names."""
     actor = viewer("chat.use")
-    turn_id = st.query_params.get("turn", "")
-    st.markdown("[All turns](turns)")
-    try:
-        detail = read_turn(records().ledger, records().vault, actor, turn_id)
-    except (InputError, AccessDenied) as exc:
-        st.warning(f"{exc} Choose a turn from the list.", icon=":material/search_off:")
+    st.page_link("turns_page.py", label="All turns", icon=":material/arrow_back:")
+    detail = _read(actor, st.query_params.get("turn", ""))
+    if detail is None:
         return
+    _draw_head(detail)
+    _draw_content(detail)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _draw_decision(detail.record)
+        _draw_evidence(detail.record)
+    with right:
+        _draw_model(detail.record)
+        _draw_times(detail)
+    _draw_proof(detail)
+
+
+def _read(actor: Actor, turn_id: str) -> TurnDetail | None:
+    if not turn_id:
+        st.info("Choose a turn from the list.", icon=":material/list_alt:")
+        return None
+    try:
+        return read_turn(records().ledger, records().vault, actor, turn_id)
+    except InputError as exc:
+        st.warning(f"{exc} Choose one from the list.", icon=":material/search_off:")
+    except AccessDenied:
+        st.warning(
+            f"This turn is somebody else's, and your role, {actor.role}, shows only your own.", icon=":material/lock:"
+        )
+    except VerificationError as exc:
+        st.error(f"The ledger does not prove this turn: {exc} Verify the whole ledger.", icon=":material/gpp_bad:")
+    return None
+
+
+def _draw_head(detail: TurnDetail) -> None:
     fact, record = detail.fact, detail.record
     look = look_of(fact)
-    st.title(f"{look.icon} {look.word}")
+    st.title(f":{look.tone}[{look.icon} {look.word}]")
+    facts = [
+        f"rule `{fact.rule_id}`",
+        *([count_text(fact.cited, "source")] if fact.cited else []),
+        f"{ms_text(fact.governance_ms)} checks",
+        *([f"rated {RATINGS[fact.rating]}"] if fact.rating is not None else []),
+    ]
+    reason = str(record["decision"]["reason"])
+    st.markdown(f"{reason[:1].upper()}{reason[1:]} · {' · '.join(facts)}")
     agent = records().agents.get(fact.agent_id)
-    st.caption(f"{agent.name} · {fact.at:%Y-%m-%d %H:%M:%S} UTC · turn {fact.turn_id} · ledger entry {fact.entry}")
-    _draw_content(detail)
-    left, right = st.columns(2)
-    with left:
-        _draw_decision(record)
-        _draw_evidence(record)
-    with right:
-        st.plotly_chart(stage_chart(record["stage_ms"]), width="stretch", key="stages")
-        st.caption(
-            f"First text after {_ms(fact.first_release_ms)}, whole turn {_ms(fact.total_ms)}, "
-            f"checks {_ms(fact.governance_ms)}. At most {record['max_held_chars']} characters were held back."
-        )
-        _draw_model(record)
-    _draw_proof(detail)
+    st.caption(f"{agent.name} · {fact.at:%Y-%m-%d %H:%M:%S} UTC · ledger entry {fact.entry} · turn {fact.turn_id}")
 
 
 def _draw_content(detail: TurnDetail) -> None:
     if detail.content is None:
         st.info(f"The text of this turn is not shown: {detail.hidden}.", icon=":material/lock:")
         return
-    for role, text in detail.content["messages"][-1:]:
-        with st.chat_message(role):
-            st.text(text)
-    with st.chat_message("assistant"):
+    role, question = detail.content["messages"][-1]
+    with st.chat_message(role, avatar=":material/person:"):
+        st.text(question)
+    with st.chat_message("assistant", avatar=":material/article:"):
         st.text(detail.content["answer"] or DASH)
 
 
 def _draw_decision(record: dict[str, Any]) -> None:
     st.subheader("What was decided, by which rule")
-    rows = [
-        {"Stage": each["stage"], "Action": each["action"], "Rule": each["rule_id"], "Reason": each["reason"]}
-        for each in [*record["decisions"], {"stage": "turn", **record["decision"]}]
-    ]
-    st.dataframe(rows, hide_index=True, width="stretch")
-    if record["findings"]:
-        st.caption("Findings, masked")
-        st.dataframe(
-            [
-                {
-                    "Stage": f["stage"],
-                    "Rail": f["rail"],
-                    "Category": f["category"],
-                    "Score": f["score"],
-                    "Text": f["evidence"],
-                }
-                for f in record["findings"]
-            ],
-            hide_index=True,
-            width="stretch",
-        )
-    else:
+    decisions = [*record["decisions"], {"stage": "whole turn", **record["decision"]}]
+    st.dataframe(
+        [{"Stage": d["stage"], "Action": d["action"], "Rule": d["rule_id"], "Reason": d["reason"]} for d in decisions],
+        hide_index=True,
+        alt="Decisions",
+    )
+    findings = record["findings"]
+    if not findings:
         st.caption("No rail found anything.")
+        return
+    st.caption(f"{count_text(len(findings), 'finding')}, masked where it is personal or secret")
+    names = {"stage": "Stage", "rail": "Rail", "category": "Category", "score": "Score", "evidence": "Text"}
+    rows = [{name: finding[key] for key, name in names.items()} for finding in findings]
+    st.dataframe(rows, hide_index=True, alt="Findings")
 
 
 def _draw_evidence(record: dict[str, Any]) -> None:
     st.subheader("On what evidence")
-    cited = set(record["cited"])
     rows = [
         {
             "No.": e["number"],
-            "Cited": "yes" if e["number"] in cited else "",
+            "Cited": e["number"] in record["cited"],
             "Dataset": e["dataset_id"],
             "Score": e["score"],
-            "Version": e["dataset_version"][:SHORT],
-            "Text digest": e["digest"][:SHORT],
+            "Version": short_digest(e["dataset_version"]),
+            "Text digest": short_digest(e["digest"]),
         }
         for e in record["evidence"]
     ]
     if rows:
-        st.dataframe(rows, hide_index=True, width="stretch")
+        st.dataframe(rows, hide_index=True, alt="Evidence")
         quotes = record["quotations"]
-        st.caption(f"{quotes['supported']} of {quotes['checked']} quotations stand verbatim in the evidence they cite.")
+        st.caption(
+            f"Quotations that stand verbatim in what they cite: {quotes['supported']} of {quotes['checked']}."
+            if quotes["checked"]
+            else "The answer quotes nothing."
+        )
     else:
         st.caption(f"None. Retrieval: {record['retrieval'].replace('_', ' ')}.")
     if record["dropped_evidence"]:
-        st.caption(f"{len(record['dropped_evidence'])} passages were dropped by a rail before the model saw them.")
+        dropped = count_text(len(record["dropped_evidence"]), "passage")
+        st.caption(f"{dropped} dropped by a rail before the model saw the evidence.")
 
 
 def _draw_model(record: dict[str, Any]) -> None:
     st.subheader("By which model, under which policy")
     model = record["model"]
     rows = {
-        "Model": f"{model['name']} ({model['profile']})",
-        "Weights": model["weights_digest"],
+        "Model": f"{model['name']} (profile {model['profile']})",
+        "Weights": _digest(model["weights_digest"]),
         "Adapter": model["adapter"] or DASH,
         "Level": record["level"],
-        "Policy": record["policy_digest"],
-        "Prompt": record["prompt_digest"] or "nothing was generated",
-        "Released text": record["released_digest"],
+        "Policy": _digest(record["policy_digest"]),
+        "Prompt": _digest(record["prompt_digest"]) if record["prompt_digest"] else "nothing was generated",
+        "Released text": _digest(record["released_digest"]),
     }
-    st.dataframe([{"What": name, "Value": value} for name, value in rows.items()], hide_index=True, width="stretch")
+    st.table(rows, border="horizontal", hide_header=True)
+
+
+def _draw_times(detail: TurnDetail) -> None:
+    fact, held = detail.fact, detail.record["max_held_chars"]
+    draw_chart(stage_chart(ordered_steps(detail.record["stage_ms"])), key="stages")
+    st.caption(
+        f"First text after {ms_text(fact.first_release_ms)}, whole turn {ms_text(fact.total_ms)}, checks "
+        f"{ms_text(fact.governance_ms)}. At most {count_text(held, 'character')} held back while checking."
+    )
 
 
 def _draw_proof(detail: TurnDetail) -> None:
     st.subheader("Can I check it")
-    left, middle, _ = st.columns([1, 1, 2])
     receipt = json.dumps(detail.receipt, ensure_ascii=False, indent=1)
-    left.download_button(
-        "Download receipt",
-        receipt,
-        file_name=f"receipt-{detail.fact.turn_id}.json",
-        mime="application/json",
-        icon=":material/download:",
-    )
-    if middle.button("Verify receipt", icon=":material/verified:", type="primary"):
-        try:
-            text = detail.content["answer"] if detail.content else None
-            verified = verify_receipt(receipt, key=records().ledger.key, text=text)
-        except VerificationError as exc:
-            st.error(f"The receipt does not verify: {exc}", icon=":material/gpp_bad:")
-        else:
-            also = " The released text is the sealed one." if detail.content else ""
-            st.success(
-                f"Verified: entry {verified.index} of {verified.size}, signed by {verified.origin}.{also}",
-                icon=":material/verified:",
-            )
+    with st.container(horizontal=True):
+        verify = st.button("Verify receipt", icon=":material/verified:", type="primary")
+        st.download_button(
+            "Download receipt",
+            receipt,
+            file_name=f"receipt-{detail.fact.turn_id}.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    if verify:
+        _verify(receipt, text=detail.content["answer"] if detail.content else None)
     st.caption(
         "Anywhere else: `promethios receipt verify FILE --key KEY.pub`, with the key from `promethios ledger key`."
     )
     with st.expander("The ledger entry"):
-        st.json(detail.record, expanded=1)
+        st.json(detail.record)
 
 
-def _ms(value: float | None) -> str:
-    return DASH if value is None else f"{value:,.0f} ms"
+def _verify(receipt: str, *, text: str | None) -> None:
+    """Verify what a download would hold, with nothing but the public key."""
+    try:
+        verified = verify_receipt(receipt, key=records().ledger.key, text=text)
+    except VerificationError as exc:
+        st.error(f"The receipt does not verify: {exc}", icon=":material/gpp_bad:")
+        return
+    also = " The text above is the sealed one, character by character." if text is not None else ""
+    st.success(
+        f"Verified: entry {verified.index} of {verified.size:,}, in a checkpoint signed by {verified.origin}.{also}",
+        icon=":material/verified:",
+    )
+
+
+def _digest(digest: str) -> str:
+    return f"`{short_digest(digest)}`"
+
+
+draw_turn()

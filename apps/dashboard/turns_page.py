@@ -2,59 +2,42 @@
 
 import streamlit as st
 
-from apps.dashboard.filters import choose_filters
-from apps.dashboard.session import records, viewer
-from apps.dashboard.words import LOOKS, MASKED, parse_entries, selected, turn_rows
+from apps.dashboard.filters import choose_filters, load_turns, unfiltered
+from apps.dashboard.session import viewer
+from apps.dashboard.tiles import draw_turns_table
+from apps.dashboard.words import ALL_LOOKS, count_text, parse_entries, selected
 from governance.identity import authorize
 from governance.schema import Resource
-
-ANY = "Any outcome"
 
 
 def draw_turns() -> None:
     """Draw the page."""
     actor = viewer("chat.use")
     st.title("Turns")
-    chosen = choose_filters()
-    words = [ANY, *dict.fromkeys(look.word for look in (*LOOKS.values(), MASKED))]
-    outcome = st.selectbox("Outcome", words, key="outcome", bind="query-params")
     entries = parse_entries(st.query_params.get("entries", ""))
-    facts = records().metrics.turns(agent_id=chosen.agent_id, days=chosen.days)
-    if not authorize(actor, "turn.view", Resource("turn", None, "somebody")).allowed:
+    if entries is None:
+        chosen = choose_filters(outcomes=[look.word for look in ALL_LOOKS])
+    else:
+        chosen = unfiltered()
+        _draw_narrowed(len(entries))
+    facts = selected(load_turns(chosen), outcome=chosen.outcome, entries=entries)
+    everybody = authorize(actor, "turn.view", Resource("turn", None, "somebody else")).allowed
+    if not everybody:
         facts = [fact for fact in facts if fact.actor_id == actor.id]
-        st.caption("You see your own turns.")
-    facts = selected(facts, outcome=None if outcome == ANY else outcome, entries=entries)
-    if entries is not None:
-        left, right = st.columns([4, 1])
-        left.caption(f"Only the {len(entries)} ledger entries behind a score.")
-        if right.button("Show all", icon=":material/close:"):
+    if not facts:
+        st.info("No turn matches. Choose a longer window, or any agent and outcome.", icon=":material/filter_alt_off:")
+        return
+    whose = "" if everybody else " of your own"
+    st.caption(f"{count_text(len(facts), 'turn')}{whose}, newest first. Select a row to open the turn.")
+    draw_turns_table(facts, names=chosen.names, key="turns")
+
+
+def _draw_narrowed(number: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"Narrowed to {number:,} ledger entries behind a number.")
+        if st.button("Show all", icon=":material/close:", type="tertiary"):
             del st.query_params["entries"]
             st.rerun()
-    if not facts:
-        st.info("No turn matches. Widen the window or choose another agent.", icon=":material/filter_alt_off:")
-        return
-    st.caption(f"{len(facts)} turns, newest first. Select a row to open the turn.")
-    picked = st.dataframe(
-        turn_rows(facts, names=chosen.names),
-        hide_index=True,
-        width="stretch",
-        on_select="rerun",
-        selection_mode="single-row",
-        key="turns",
-        column_config={
-            "Time": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss"),
-            "First text ms": st.column_config.NumberColumn(format="%.0f"),
-            "Total ms": st.column_config.NumberColumn(format="%.0f"),
-            "Checks ms": st.column_config.NumberColumn(format="%.1f"),
-        },
-    )
-    rows = picked.selection.rows
-    if rows:
-        st.query_params.clear()
-        st.switch_page(_turn_page(), query_params={"turn": facts[rows[0]].turn_id})
 
 
-def _turn_page() -> "st.Page":
-    from apps.dashboard.turn_page import draw_turn
-
-    return st.Page(draw_turn, title="One turn", url_path="turn", visibility="hidden")
+draw_turns()

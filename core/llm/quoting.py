@@ -15,7 +15,7 @@ from core.llm.vocabulary import Vocabulary
 from core.schema import Evidence, Quoting
 
 OPEN, CLOSE = "“".encode(), "”".encode()
-SCORE_WEIGHT = 30.0  # nats between a sentence scored 1 and one scored 0: which to quote is the reader's choice
+SCORE_WEIGHT = 100.0  # nats between a sentence scored 1 and one scored 0: which to quote is the reader's choice
 LEAD_IN_BYTES = 200  # an answer that has to quote opens at the next word after this much text, ...
 LEAD_IN_LIMIT = LEAD_IN_BYTES + 40  # ... or in the middle of an endless one
 

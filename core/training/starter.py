@@ -40,6 +40,7 @@ class Recipe:
     Attributes:
         tokens: How many tokens are read, padding not counted.
         reading_tokens: Until then the loss counts prompts too; after it only answers count.
+        quoting_tokens: Until then the loss counts quotations too; after it only an answer's own words.
         copying_tokens: Until then repeated random tokens are mixed in, and small talk is rarer.
         warmup_tokens: Until then the learning rate rises.
         decay_tokens: Over so many last tokens it falls.
@@ -52,9 +53,10 @@ class Recipe:
     seed: int
     shape: Shape = SHIPPED_SHAPE
     reading_tokens: int = 800_000
+    quoting_tokens: int = 3_300_000
     copying_tokens: int = 1_062_000
     warmup_tokens: int = 135_000
-    decay_tokens: int = 1_800_000
+    decay_tokens: int = 1_000_000
     batch_tokens: int = 6144
     max_tokens: int = 1600
     tokenizer_texts: int = 6000
@@ -95,7 +97,7 @@ def train_starter(
     source: Path,
     output: Path,
     *,
-    tokens: int = 3_600_000,
+    tokens: int = 4_300_000,
     seed: int = 1,
     recipe: Recipe | None = None,
     samples: int = 50,
@@ -125,7 +127,7 @@ def train_starter(
     work = checkpoints or output.with_name(output.name + ".training")
     work.mkdir(parents=True, exist_ok=True)
     sources = load_sources(source, held_out=False)
-    tokenizer = _tokenizer(sources, recipe)
+    tokenizer = _tokenizer(sources, recipe, work / "tokenizer.json")
     model = build_model(recipe.shape, seed=recipe.seed, pad=SPECIAL_TOKENS.index(PAD), end=SPECIAL_TOKENS.index(END))
     stream = Stream(sources, tokenizer, recipe.seed, recipe.batch_tokens, recipe.max_tokens)
     run = _train(model, stream, recipe, work / "checkpoint.pt", checkpoint_every, report_every, progress)
@@ -138,7 +140,10 @@ def train_starter(
     return output
 
 
-def _tokenizer(sources: Sources, recipe: Recipe) -> Tokenizer:
+def _tokenizer(sources: Sources, recipe: Recipe, saved: Path) -> Tokenizer:
+    """Return the tokenizer that this training began with, or train one."""
+    if saved.exists():
+        return Tokenizer.from_file(str(saved))
     made = (build_conversation(sources, seed=recipe.seed, index=i) for i in range(recipe.tokenizer_texts))
     texts = (render_chat(turn.messages) + turn.answer for turn in made)
     tokenizer = build_tokenizer(texts, vocabulary=recipe.shape.vocabulary)
@@ -147,6 +152,8 @@ def _tokenizer(sources: Sources, recipe: Recipe) -> Tokenizer:
             f"The tokenizer should have {recipe.shape.vocabulary} tokens and got {tokenizer.get_vocab_size()}. "
             "Give more texts or ask for a smaller vocabulary."
         )
+    tokenizer.save(str(saved.with_suffix(".new")))
+    saved.with_suffix(".new").replace(saved)
     return tokenizer
 
 
@@ -205,7 +212,8 @@ def _step(
     reading: bool,
 ) -> float:
     factor = learning_rate(run.tokens, warmup=recipe.warmup_tokens, decay=recipe.decay_tokens, total=recipe.tokens)
-    counted = counted_tokens(batch, reading=reading, step=run.step)
+    quoting = run.tokens < recipe.quoting_tokens
+    counted = counted_tokens(batch, reading=reading, quoting=quoting, step=run.step)
     loss = next_token_loss(model, batch, counted=counted)
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

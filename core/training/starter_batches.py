@@ -22,11 +22,13 @@ class Batch:
     Attributes:
         ids: int64, (rows, length).
         answers: bool, (rows, length): where the token belongs to what the model has to say.
+        quoted: bool, (rows, length): where an answer quotes.
         texts: bool, (rows, length): where the token is no padding.
     """
 
     ids: torch.Tensor
     answers: torch.Tensor
+    quoted: torch.Tensor
     texts: torch.Tensor
 
 
@@ -73,7 +75,8 @@ def collate(rows: Sequence[Encoded]) -> Batch:
     places = torch.arange(length)
     starts = torch.tensor([[row.answer_start] for row in rows])
     ends = torch.tensor([[len(row.ids)] for row in rows])
-    return Batch(ids, (places >= starts) & (places < ends), places < ends)
+    quoted = torch.tensor([[place in row.quoted for place in range(length)] for row in rows])
+    return Batch(ids, (places >= starts) & (places < ends), quoted, places < ends)
 
 
 def _cut(rows: Sequence[Encoded], *, batch_tokens: int) -> Iterator[list[Encoded]]:

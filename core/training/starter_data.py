@@ -96,6 +96,8 @@ _PURPOSES = (
     "Finds facts about {topic} for {who}.",
 )
 _TITLES = ["Assistant", "Guide", "Support", "Desk", "Demo", "Helper", "Agent", "Advisor", "Companion", "Bot"]
+_BEFORE = ("", "", "so, ", "ok, ", "well, ", "and ", "great, ", "sorry, ", "dear agent, ", "no, ")
+_AFTER = ("", "", "?", "!", " then", " today", " please", " everyone", " now", ", dear agent", " for now", " sir")
 _WHO = [
     "employees",
     "patients",
@@ -205,7 +207,7 @@ def _from_sheet(scene: _Scene, kind: str, sheet: Sheet) -> Conversation:
         both = f"{one.text.rstrip('.?')} and {two.text[0].lower()}{two.text[1:]}"
         return _quoted(scene, kind, [one, two], both)
     if dice < 0.45:
-        earlier = [Message("user", one.text), Message("assistant", _answer(scene, one.text, [(1, _gold(one))], None))]
+        earlier = [Message("user", one.text), Message("assistant", _answer(scene, one.text, [(1, _gold(one))]))]
         return _quoted(scene, kind, [two], sheet.follow_ups[second], earlier=earlier)
     return _quoted(scene, kind, [one], one.text)
 
@@ -252,8 +254,7 @@ def _small_talk(scene: _Scene) -> Conversation:
 
 
 def _small_answer(scene: _Scene, talk: phrases.SmallTalk) -> str:
-    answer = talk.brief if scene.style == "brief" else talk.answer
-    return answer.format(name=scene.name, purpose=scene.purpose)
+    return talk.brief if scene.style == "brief" else talk.answer
 
 
 def _refusal(scene: _Scene) -> Conversation:
@@ -289,18 +290,17 @@ def _quoted(
         passages = plant_instruction(scene.random, scene.sources, passages=passages)
     evidence = number_evidence(passages)
     gold = tuple((_number_of(evidence, _gold(g)), _gold(g)) for g in golds)
-    source = evidence[0].document if len(evidence) == 1 else None
     prompt = scene.prompt([*earlier, Message("user", asked)], evidence)
-    return Conversation(kind, prompt, _answer(scene, asked, gold, source), evidence, gold)
+    return Conversation(kind, prompt, _answer(scene, asked, gold), evidence, gold)
 
 
 def _others(scene: _Scene, count: int, *, near: Question | None = None) -> list[Passage]:
     return draw_passages(scene.random, scene.sources, count=count, near=near)
 
 
-def _answer(scene: _Scene, asked: str, gold: Sequence[tuple[int, str]], source: str | None) -> str:
+def _answer(scene: _Scene, asked: str, gold: Sequence[tuple[int, str]]) -> str:
     quotes = (phrases.quote(sentence, number=number) for number, sentence in gold)
-    return phrases.lead_in(asked, source=source, style=scene.style) + phrases.join(scene.style).join(quotes)
+    return phrases.lead_in(asked, style=scene.style) + phrases.join(scene.style).join(quotes)
 
 
 def _gold(question: Question) -> str:
@@ -331,8 +331,10 @@ def _keywords(sentence: str) -> list[str]:
 
 
 def _scribble(random: Random, text: str) -> str:
-    """Return the text as people also type it: other case, no mark at the end."""
+    """Return the text as people also type it: with fillers, in other case, without a mark at the end."""
     dice = random.random()
+    if dice > 0.6:
+        text = random.choice(_BEFORE) + text.rstrip("?.!") + random.choice(_AFTER)
     if dice < 0.2:
         return text[0].upper() + text[1:]
     if dice < 0.3:

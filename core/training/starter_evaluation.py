@@ -107,13 +107,11 @@ def is_well_formed(answer: str, *, turn: Conversation) -> bool:
     lead, *joins = _QUOTATION.sub("\x00", answer).split("\x00")
     if not quotations or not verbatim or (joins and joins.pop()):
         return False
-    question = turn.messages[-1].content
-    sources = {None, *(item.document for item in turn.evidence if len(turn.evidence) == 1)}
-    leads = {phrases.lead_in(q, source=s, style=style) for q in _OPENINGS for s in sources for style in STYLES}
-    return lead in leads | {phrases.lead_in(question, source=None, style="balanced")} and set(joins) <= _JOINS
+    return lead in _LEADS and set(joins) <= _JOINS
 
 
 _OPENINGS = ("why", "how do", "is ", "who")  # one question for each form of lead-in
+_LEADS = {phrases.lead_in(question, style=style) for question in _OPENINGS for style in STYLES}
 _JOINS = {phrases.join(style) for style in STYLES}
 
 
@@ -160,12 +158,12 @@ def _refusing(bench: _Bench) -> Iterable[Figure]:
 def _small_talk(bench: _Bench) -> Iterable[Figure]:
     expected = {talk.kind: talk.answer for talk in phrases.SMALL_TALK}
     for kind, asked in _UNSEEN_TALK.items():
-        wanted = expected[kind].format(name=_NAME, purpose=_PURPOSE)
+        wanted = expected[kind]
         answers = [bench.answer(_plain(text), quoting="off") for text in asked[: bench.samples]]
-        yield _count(f"{kind}, unseen wording: right answer, name and purpose exact", [a == wanted for a in answers])
+        yield _count(f"{kind}, unseen wording: right answer", [a == wanted for a in answers])
     turns = bench.turns("small_talk")
     exact = [bench.answer(turn, quoting="when_cited") == turn.answer for turn in turns]
-    yield _count("small talk, wording of training, unseen names: exact", exact)
+    yield _count("small talk, wording of training: right answer", exact)
 
 
 _NAME, _PURPOSE = "Travel Desk", "Answers questions about trips, hotels and expenses for all staff."

@@ -58,8 +58,17 @@ def build_optimizers(model: Any, *, muon_lr: float, adamw_lr: float) -> tuple[to
     )
 
 
-def counted_tokens(batch: Batch, *, reading: bool, step: int) -> torch.Tensor:
-    """Return which tokens the loss counts: the answers, and while reading a quarter of the rest, by the step."""
+def counted_tokens(batch: Batch, *, reading: bool, quoting: bool, step: int) -> torch.Tensor:
+    """Return which tokens the loss counts.
+
+    Args:
+        batch: The tokens.
+        reading: Beside the answers, a quarter of all other tokens counts, drawn by the step.
+        quoting: Quotations count too, not only the answer's own words.
+        step: Decides the quarter.
+    """
+    if not quoting:
+        return batch.answers & ~batch.quoted
     if not reading:
         return batch.answers
     drawn = torch.rand(batch.ids.shape, generator=torch.Generator().manual_seed(step)) < READ_SHARE

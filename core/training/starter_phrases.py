@@ -16,29 +16,29 @@ CRISIS = (
 YES_NO = ("is ", "are ", "was ", "were ", "do ", "does ", "did ", "can ", "could ", "may ", "must ", "has ", "have ")
 
 
-def lead_in(question: str, *, source: str | None, style: str) -> str:
+def lead_in(question: str, *, style: str) -> str:
     """Return the words before the first quotation.
+
+    They name no document: so small a model can't be trusted to name the right one, and the citation does.
 
     Args:
         question: Its first words choose the form.
-        source: The document of the only passage; None when there are several, lest the wrong one is named.
         style: A key of `core.rag.prompt.STYLES`.
     """
-    name, says = (source, "says") if source else ("the datasets", "say")
     if style == "brief":
         return ""
     if style == "bullets":
-        return f"{name[0].upper()}{name[1:]} {says}:\n- "
+        return "The datasets say:\n- "
     if style == "plain-language":
-        return f"Here is the part of {name} that answers you: "
+        return "Here is the part of the datasets that answers you: "
     start = question.lower().lstrip()
     if start.startswith("why"):
-        return f"As {name} {'explains' if source else 'explain'}, "
+        return "As the datasets explain, "
     if start.startswith(("how do", "how can", "how does", "how should")):
-        return f"Here is how {name} {'puts' if source else 'put'} it: "
+        return "Here is how the datasets put it: "
     if start.startswith((*YES_NO, "tell me", "what does", "what do")):
-        return f"Here is what {name} {says}: "
-    return f"According to {name}, "
+        return "Here is what the datasets say: "
+    return "According to the datasets, "
 
 
 def quote(sentence: str, *, number: int) -> str:
@@ -53,7 +53,7 @@ def join(style: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SmallTalk:
-    """One kind of small talk: what people say, and the answer, which may hold {name} and {purpose}."""
+    """One kind of small talk: what people say, where {name} is the agent's, and the answer."""
 
     kind: str
     asked: tuple[str, ...]
@@ -90,8 +90,8 @@ SMALL_TALK = (
             "is anyone there?",
             "hello, can you help me?",
         ),
-        "Hello, I am {name}. What would you like to know from the datasets attached to this agent?",
-        "Hello, I am {name}.",
+        "Hello. What would you like to know from the datasets attached to this agent?",
+        "Hello.",
     ),
     SmallTalk(
         "about",
@@ -117,8 +117,8 @@ SMALL_TALK = (
             "describe yourself",
             "what do you do?",
         ),
-        "I am {name}, an agent that runs on a language model. My purpose, as it was written for me: {purpose}",
-        "I am {name}, an agent that runs on a language model.",
+        "I am an agent that runs on a language model. I answer from the datasets attached to me, by quoting them.",
+        "I am an agent that answers by quoting datasets.",
     ),
     SmallTalk(
         "ability",

@@ -31,10 +31,16 @@ _SPLIT = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s*[\r\n]+|\s+(?!\S
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A conversation in tokens; those from `answer_start` on are what the model has to say."""
+    """A conversation in tokens.
+
+    Attributes:
+        answer_start: From here on is what the model has to say.
+        quoted: Places inside quotations of the answer, which the engine's constraint writes.
+    """
 
     ids: tuple[int, ...]
     answer_start: int
+    quoted: frozenset[int] = frozenset()
 
 
 def build_tokenizer(texts: Iterable[str], *, vocabulary: int) -> Tokenizer:
@@ -77,4 +83,15 @@ def encode_turn(tokenizer: Tokenizer, messages: Sequence[Message], *, answer: st
     """Return the tokens of a conversation and its answer."""
     prompt = tokenizer.encode(render_chat(messages)).ids
     reply = tokenizer.encode(answer.replace("<|", "< |") + END).ids
-    return Encoded((*prompt, *reply), len(prompt))
+    return Encoded((*prompt, *reply), len(prompt), _quoted(tokenizer, reply, start=len(prompt)))
+
+
+def _quoted(tokenizer: Tokenizer, reply: Sequence[int], *, start: int) -> frozenset[int]:
+    opening, closing = tokenizer.token_to_id("“"), tokenizer.token_to_id("”")
+    places, is_open = set(), False
+    for place, token in enumerate(reply, start):
+        is_open = is_open and token != closing
+        if is_open:
+            places.add(place)
+        is_open = is_open or token == opening
+    return frozenset(places)

@@ -53,6 +53,9 @@ def _named(category: str, score: float, words: str, value: str) -> Rule:
 
 
 def _contact_rules() -> list[Rule]:
+    four_by_four = (
+        r"[0-9]{4}(?P<gap>[ .-]?)[0-9]{4}(?P=gap)[0-9]{4}(?P=gap)[0-9]{4}(?!\w)"  # longer than any phone number
+    )
     octet = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
     calls = "phone|tel|telephone|mobile|cell|cellphone|fax|whatsapp|call|call me|call me at|call me on|dial|text me|reach me|answering at|phone number is|contact number"
     return [
@@ -87,7 +90,7 @@ def _contact_rules() -> list[Rule]:
         rule(
             "phone",
             0.85,
-            rf"(?<![A-Za-z])(?:{calls})(?![A-Za-z])[^0-9\n+(]{{0,20}}(?P<span>[+(]?[0-9](?:[ .()/-]{{0,2}}[0-9]){{6,14}})(?!\w)",
+            rf"(?<![A-Za-z])(?:{calls})(?![A-Za-z])[^0-9\n+(]{{0,20}}(?<!\w)(?!{four_by_four})(?P<span>[+(]?[0-9](?:[ .()/-]{{0,2}}[0-9]){{6,14}})(?!\w)",
             needs="0123456789",
             ignore_case=True,
         ),
@@ -173,7 +176,8 @@ def _identity_rules() -> list[Rule]:
         rule(
             "date_of_birth",
             0.85,
-            rf"(?<![A-Za-z])(?:i was born|i'm born|patient born|birth|birthday|birthdate|birth date|dob|d\.o\.b)(?![A-Za-z])[^0-9\n]{{0,20}}?(?<![A-Za-z0-9])"
+            rf"(?<![A-Za-z])(?:(?:i was born|i'm born|patient born|birth|birthday|birthdate|birth date|dob|d\.o\.b)(?![A-Za-z])[^0-9\n]{{0,20}}?"
+            rf"|(?:date of birth|dob)(?![A-Za-z])[^0-9\n.!?:;]{{21,40}}?)(?<![A-Za-z0-9])"
             rf"(?P<span>{_DATE})(?![A-Za-z0-9])",
             needs="0123456789",
             ignore_case=True,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from governance.rails.harm import build_distress_rail, build_harm_rail
+from governance.rails.identity_numbers import build_identity_numbers_rail
 from governance.rails.injection import build_injection_rail
 from governance.rails.pii import build_pii_rail
 from governance.rails.retrieval_injection import build_retrieval_injection_rail
@@ -57,9 +58,10 @@ class RailSet:
 def build_rail_set() -> RailSet:
     """Build the rails that ship."""
     pii, secrets, injection, harm = build_pii_rail(), build_secrets_rail(), build_injection_rail(), build_harm_rail()
+    numbers = build_identity_numbers_rail()  # fit for whole texts alone
     return RailSet(
-        input=(pii, secrets, injection, harm, build_distress_rail()),
+        input=(pii, numbers, secrets, injection, harm, build_distress_rail()),
         across=(injection, harm),
-        retrieval=(pii, secrets, build_retrieval_injection_rail()),
+        retrieval=(pii, numbers, secrets, build_retrieval_injection_rail()),
         output=(pii, secrets, harm),
     )

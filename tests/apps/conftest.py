@@ -7,17 +7,6 @@ import pytest
 from governance.schema import AgentView
 from tests.apps.live import Live, open_live, write_dataset
 
-# Importing and mounting Gradio makes event loops that it never closes.
-GRADIO_LEAVES = (
-    "ignore:unclosed event loop:ResourceWarning",
-    "ignore:unclosed <socket.socket fd=[0-9]+, family=1:ResourceWarning",
-)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    for line in GRADIO_LEAVES:
-        config.addinivalue_line("filterwarnings", line)
-
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:

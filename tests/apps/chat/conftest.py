@@ -1,5 +1,7 @@
 """Fixtures of the chat screens: their handlers on the served workbench, as plain functions."""
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,18 @@ HOSTILE = (
     '# Signs\n\n## The odd sign\n\nThe odd sign says <img src=x onerror="window.hacked=1"> and '
     "[win](javascript:window.hacked=1) in red letters.\n"
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Gradio's queue uses options that pandas is about to drop.
+    config.addinivalue_line("filterwarnings", "ignore::pandas.errors.Pandas4Warning")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _collect_event_loops() -> Iterator[None]:
+    """Collect the event loops that Gradio leaves while the filters against their warnings still hold."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
@@ -48,6 +62,6 @@ def signs(live: Live, tmp_path_factory: pytest.TempPathFactory) -> AgentView:
 
 
 def _ingest(live: Live, folder: Path, dataset_id: str, text: str) -> None:
-    (folder / "dataset.yaml").write_text(CARD.replace("cafe-rules", dataset_id))
+    (folder / "dataset.yaml").write_text(CARD.replace("cafe-rules", dataset_id).replace("Café rules", dataset_id))
     (folder / "rules.md").write_text(text)
     live.workbench.datasets.ingest(folder)

@@ -14,6 +14,7 @@ TINY_RECIPE = Recipe(
     seed=3,
     shape=TINY_SHAPE,
     reading_tokens=6_000,
+    quoting_tokens=9_000,
     copying_tokens=3_000,
     warmup_tokens=1_000,
     decay_tokens=4_000,

@@ -153,12 +153,19 @@ def test_loss_of_a_row_does_not_depend_on_padding():
 
 def test_answers_count_always_and_prompts_while_reading():
     batch = collate([Encoded(tuple(range(100)), 60), Encoded(tuple(range(20)), 10)])
-    assert torch.equal(counted_tokens(batch, reading=False, step=1), batch.answers)
-    reading = counted_tokens(batch, reading=True, step=1)
+    assert torch.equal(counted_tokens(batch, reading=False, quoting=True, step=1), batch.answers)
+    reading = counted_tokens(batch, reading=True, quoting=True, step=1)
     assert (reading | batch.answers).equal(reading)
     assert 0 < int((reading & ~batch.answers).sum()) < 40
     assert not (reading & ~batch.texts).any()
-    assert not torch.equal(reading, counted_tokens(batch, reading=True, step=2))
+    assert not torch.equal(reading, counted_tokens(batch, reading=True, quoting=True, step=2))
+
+
+def test_quotations_stop_counting_when_the_constraint_writes_them():
+    batch = collate([Encoded(tuple(range(20)), 10, frozenset({13, 14})), Encoded(tuple(range(8)), 4)])
+    own = counted_tokens(batch, reading=False, quoting=False, step=1)
+    assert own[0].nonzero().flatten().tolist() == [10, 11, 12, 15, 16, 17, 18, 19]
+    assert own[1].nonzero().flatten().tolist() == [4, 5, 6, 7]
 
 
 def test_learning_rate_rises_stays_and_falls():

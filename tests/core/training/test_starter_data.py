@@ -33,11 +33,10 @@ def test_quotations_are_verbatim_and_cited_by_their_number(sources, kind):
         assert is_well_formed(turn.answer, turn=turn)
 
 
-def test_a_document_is_named_only_when_it_is_the_only_passage(sources):
-    turns = [build_conversation(sources, seed=6, index=i, kind="policy") for i in range(120)]
-    leads = [(turn.answer.split("“")[0], turn.evidence) for turn in turns]
-    assert any(evidence[0].document in lead for lead, evidence in leads if len(evidence) == 1)
-    assert not any(item.document in lead for lead, evidence in leads if len(evidence) > 1 for item in evidence)
+def test_own_words_name_no_document(sources):
+    for turn in (build_conversation(sources, seed=6, index=i, kind="policy") for i in range(120)):
+        own = "".join(turn.answer.replace(sentence, "") for _, sentence in turn.gold[:1])
+        assert not any(item.document in own for item in turn.evidence)
 
 
 def test_instructions_planted_in_evidence_are_never_quoted(sources):
@@ -53,18 +52,16 @@ def test_refusals_and_abstentions_quote_nothing(sources):
         assert not any("“" in turn.answer for turn in turns)
 
 
-def test_small_talk_uses_the_name_and_purpose_of_the_prompt(sources):
-    turns = [build_conversation(sources, seed=9, index=i, kind="small_talk") for i in range(120)]
-    about = [t for t in turns if t.kind == "small_talk:about" and "My purpose" in t.answer]
-    assert about
-    for turn in about:
-        name, purpose = turn.answer.split(", an agent", 1)[0][5:], turn.answer.split("for me: ", 1)[1]
-        assert turn.messages[0].content.startswith(f"You are {name}. {purpose}\n")
+def test_small_talk_is_answered_by_its_kind_and_style(sources):
+    answers = {f"small_talk:{talk.kind}": (talk.answer, talk.brief) for talk in phrases.SMALL_TALK}
+    for turn in (build_conversation(sources, seed=9, index=i, kind="small_talk") for i in range(120)):
+        is_brief = STYLES["brief"] in turn.messages[0].content
+        assert turn.answer == answers[turn.kind][is_brief]
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_lead_in_follows_the_style(style):
-    lead = phrases.lead_in("Who pays?", source=None, style=style)
+    lead = phrases.lead_in("Who pays?", style=style)
     assert (
         lead
         == {
@@ -79,11 +76,11 @@ def test_lead_in_follows_the_style(style):
 @pytest.mark.parametrize(
     ("question", "lead"),
     [
-        ("Why is it so?", "As Travel policy explains, "),
-        ("How do I book?", "Here is how Travel policy puts it: "),
-        ("Are meals paid?", "Here is what Travel policy says: "),
-        ("Who pays?", "According to Travel policy, "),
+        ("Why is it so?", "As the datasets explain, "),
+        ("How do I book?", "Here is how the datasets put it: "),
+        ("Are meals paid?", "Here is what the datasets say: "),
+        ("Who pays?", "According to the datasets, "),
     ],
 )
 def test_lead_in_follows_the_question(question, lead):
-    assert phrases.lead_in(question, source="Travel policy", style="balanced") == lead
+    assert phrases.lead_in(question, style="balanced") == lead

@@ -21,7 +21,7 @@ def _turn(*passages):
 @pytest.mark.parametrize(
     ("answer", "passages"),
     [
-        ("According to Travel policy, “Meals are paid.” [1]", [TRAVEL]),
+        ("According to the datasets, “Meals are paid.” [1]", [TRAVEL]),
         ("According to the datasets, “Meals are paid.” [1] Also, “Runs count.” [2]", [TRAVEL, SPORT]),
         ("The datasets say:\n- “Meals are paid.” [1]\n- “Hotels are not.” [1]", [TRAVEL, SPORT]),
         ("“Runs count.” [2]", [TRAVEL, SPORT]),
@@ -38,7 +38,7 @@ def test_answers_of_the_taught_form_are_well_formed(answer, passages):
         ("According to the datasets, “Meals are free.” [1]", [TRAVEL]),
         ("According to the datasets, “Runs count.” [1]", [TRAVEL, SPORT]),
         ("According to Travel policy, “Runs count.” [2]", [TRAVEL, SPORT]),
-        ("According to Sport policy, “Meals are paid.” [1]", [TRAVEL]),
+        ("According to the dataset, “Meals are paid.” [1]", [TRAVEL]),
         ("“Meals are paid.” [1] So eat.", [TRAVEL]),
         ("“Meals are paid.” [1] but “Hotels are not.” [1]", [TRAVEL]),
         ("Meals cost 60 USD: “Meals are paid.” [1]", [TRAVEL]),

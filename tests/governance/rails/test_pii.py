@@ -38,6 +38,8 @@ FOUND = [
     ("date_of_birth", "DOB: <<03/12/1980>>"),
     ("date_of_birth", "I was born on <<12 March 1980>> in Rome"),
     ("date_of_birth", "birthday: <<March 3, 1980>>"),
+    ("date_of_birth", "My date of birth, which you asked for, is <<1 January 1980>>"),
+    ("phone", "please call <<030 12345678>> after 2026-05-04"),
     ("medical_record", "MRN: <<00123456>>"),
     ("health_insurance", "id <<1EG4-TE5-MK73>>"),
     ("health_insurance", "Medicare number <<123456789A>>"),
@@ -73,6 +75,7 @@ def test_pii_rail_finds_exact_span(category: str, marked: str) -> None:
         "See section 10.2.3 on page 12-34.",
         "foo@bar and @mention and a @ b",
         "The meeting is on 12 March 2024 at 10:30.",
+        "Give your date of birth. The office opens again on 12 March 2024.",
         "Jagger was born on 26 July 1943.",
         "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN3",
         "https://example.org/dp/0071829318",
@@ -83,6 +86,14 @@ def test_pii_rail_finds_exact_span(category: str, marked: str) -> None:
 )
 def test_pii_rail_leaves_harmless_text_alone(text: str) -> None:
     assert RAIL.inspect(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Please call, my account is DE89 3704 0044 0532 0130 00.", "I paid by phone with the card 2223 0031 2200 3222."],
+)
+def test_no_phone_is_found_inside_an_account_or_a_card(text: str) -> None:
+    assert {f.category for f in RAIL.inspect(text)} & {"iban", "credit_card", "phone"} in ({"iban"}, {"credit_card"})
 
 
 def test_pii_evidence_never_shows_the_value() -> None:
