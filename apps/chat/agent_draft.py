@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -36,8 +37,19 @@ def build_draft(**decided: object) -> AgentDraft:
     try:
         return AgentDraft.model_validate(decided)
     except ValidationError as exc:
-        problems = [f"{FIELD_WORDS.get(str(e['loc'][0]), e['loc'][0])}: {e['msg']}." for e in exc.errors()]
-        raise InputError(" ".join(problems)) from exc
+        raise InputError(" ".join(_problem(dict(each)) for each in exc.errors(include_input=False))) from exc
+
+
+def _problem(error: dict[str, Any]) -> str:
+    field = str(error["loc"][0])
+    name = FIELD_WORDS.get(field, f"The {field}")
+    match error["type"]:
+        case "string_too_short":
+            return f"{name} needs at least {error['ctx']['min_length']} characters."
+        case "string_too_long" | "too_long":
+            return f"{name} can't be longer than {error['ctx']['max_length']}."
+        case _:
+            return f"{name}: {error['msg']}."
 
 
 def draft_agent(actor: Actor, draft: AgentDraft, *, agent_id: str, now: datetime) -> AgentView:

@@ -1,7 +1,7 @@
 """The one line under an answer: what was decided, on how many sources, in how many milliseconds of checks."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from governance.turns import TurnDetail, TurnFact
 
@@ -22,16 +22,24 @@ class Badge:
         return " · ".join((self.word, *self.facts))
 
 
+MASKING_RAILS = frozenset({"pii", "secrets"})
 NOT_RECORDED = Badge("refused", "Not recorded", ("the ledger holds no sealed record of this answer",))
 
 
 def badge_of(detail: TurnDetail) -> Badge:
-    """Return the badge of a sealed turn; "Masked" when anything was: question, evidence or answer."""
-    fact = detail.fact
-    masked = any(each["action"] == "redact" for each in (detail.record["decision"], *detail.record["decisions"]))
-    tone, word = _verdict(fact, masked=masked)
+    """Return the badge of a sealed turn."""
+    fact, dropped = detail.fact, len(detail.record["dropped_evidence"])
+    tone, word = _verdict(fact, masked=_is_masked(detail.record))
     sources = (count(fact.cited, "source"),) if fact.cited else ()
-    return Badge(tone, word, (*sources, f"{fact.governance_ms:.0f} ms checks"))
+    left_out = (f"{count(dropped, 'passage')} left out",) if dropped else ()
+    return Badge(tone, word, (*sources, *left_out, f"{fact.governance_ms:.0f} ms checks"))
+
+
+def _is_masked(record: dict[str, Any]) -> bool:
+    """Say whether question, evidence or answer was masked; leaving a passage out is not masking."""
+    maskable = any(each["stage"] == "retrieval" and each["rail"] in MASKING_RAILS for each in record["findings"])
+    redacted = {each["stage"] for each in record["decisions"] if each["action"] == "redact"}
+    return bool(redacted - {"retrieval"}) or ("retrieval" in redacted and maskable)
 
 
 def count(number: int, noun: str) -> str:

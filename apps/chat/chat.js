@@ -111,7 +111,7 @@
       if ($(".live-part .problem") && !$("#question").value) $("#question").value = pending;
       pending = "";
     }
-    if (wasNearEnd) toEnd();
+    if (wasNearEnd && document.body.dataset.view === "chat" && !here.classList.contains("empty")) toEnd();
   }
   function tick() {
     const elapsed = $(".live .elapsed");
@@ -121,14 +121,14 @@
     elapsed.textContent = seconds >= 3 ? ` · ${seconds} s` : "";
   }
 
-  // A problem that an event reports (a toast) also ends the state of sending.
+  // A problem that an event reports (a toast): nothing was asked, so give the words back; or a turn broke, so look anew.
   function recover() {
-    if (!$(".live") && document.body.classList.contains("sending")) {
-      thread()?.removeAttribute("data-running");
-      if (pending && !$("#question").value) $("#question").value = pending;
-      pending = "";
-      settle();
-    }
+    if ($(".live")) return fire("show", { ...context(), leaf: "" });
+    if (!document.body.classList.contains("sending")) return;
+    thread()?.removeAttribute("data-running");
+    if (pending && !$("#question").value) $("#question").value = pending;
+    pending = "";
+    settle();
   }
 
   async function copy(button) {

@@ -7,6 +7,7 @@ that matters is in the database; a View only says what one page has open.
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
+from dataclasses import replace
 
 from apps.chat.agents_screen import may_create
 from apps.chat.answer_text import read_answer
@@ -26,7 +27,6 @@ from governance.turns import rate_turn
 from governance.wiring import Workbench
 
 FRAME_S = 0.06  # faster than this, drawing costs more than it shows
-BROKEN = "The turn could not go on. What was released is kept. Your question is not lost; try again in a moment."
 
 
 class ChatScreen:
@@ -111,6 +111,7 @@ class ChatScreen:
         """Take a conversation out of the list; one that is on screen gives way to a new one."""
         agent = self._records.agents.get(self._records.conversations.agent_of(actor, sent.conversation))
         self._records.conversations.delete(actor, sent.conversation)
+        self.stop(actor, sent, view)
         if sent.conversation == view.conversation_id:
             return self.show_agent(actor, agent, view)
         return Frame(sidebar=draw_sidebar(self._records, actor, agent_id=agent.id, conversation_id=None))
@@ -147,7 +148,7 @@ class ChatScreen:
             leaf_id = yield from self._stream(events, conversation_id, progress, view)
             problem = ""
         except (CoreError, GovernanceError) as exc:
-            leaf_id, problem = None, str(exc) or BROKEN
+            leaf_id, problem = None, str(exc)
         finally:
             view.running.pop(conversation_id, None)
             view.stopping.discard(conversation_id)
@@ -176,8 +177,11 @@ class ChatScreen:
     ) -> Frame:
         if view.conversation_id != conversation_id:
             return Frame(sidebar=self._draw_sidebar(actor, agent, view.conversation_id))
-        messages = self._records.conversations.thread(actor, conversation_id, leaf_id=leaf_id)
         live = draw("problem", problem=problem) if problem else ""
+        try:
+            messages = self._records.conversations.thread(actor, conversation_id, leaf_id=leaf_id)
+        except InputError:  # deleted meanwhile
+            return replace(self.show_agent(actor, agent, view), live=live)
         return self._frame(actor, agent, conversation_id, messages, live=live)
 
     def _frame(

@@ -44,9 +44,10 @@ def outcomes_over_time(facts: Sequence[TurnFact]) -> go.Figure:
                 y=[len(each) for each in entries],
                 customdata=[entries_text(each) for each in entries],
                 marker_color=look.colour,
+                width=min(0.75, 0.15 * len(days)),
                 hovertemplate="%{x}: %{y} " + look.word.lower() + "<extra></extra>",
             )
-    figure.update_layout(barmode="stack", bargap=0.25)
+    figure.update_layout(barmode="stack")
     figure.update_xaxes(type="category", nticks=6, tickangle=0)
     return _laid_out(figure, "Turns per day, by outcome", y="turns")
 
@@ -118,7 +119,7 @@ def stage_chart(steps: dict[str, float]) -> go.Figure:
     figure.update_yaxes(categoryorder="array", categoryarray=[STEPS[step] for step in reversed(steps)])
     longest = max(steps.values(), default=0.0) or 1.0
     figure.update_xaxes(title="milliseconds", range=[0, longest * 1.22])
-    return _laid_out(figure, "Where the time went", y=None)
+    return _laid_out(figure, "Where the time went", y=None).update_layout(height=140 + 26 * len(steps))
 
 
 def timing_chart(facts: Sequence[TurnFact]) -> go.Figure:

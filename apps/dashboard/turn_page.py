@@ -14,6 +14,12 @@ from governance.ledger import verify_receipt
 from governance.schema import Actor
 from governance.turns import TurnDetail, read_turn
 
+NO_EVIDENCE = {
+    "none": "None: no dataset was searched.",
+    "not_needed": "None: small talk needs no dataset.",
+    "nothing": "None: nothing that was found answers the question.",
+}
+
 
 def draw_turn() -> None:
     """Draw the turn that the URL names."""
@@ -118,7 +124,7 @@ def _draw_evidence(record: dict[str, Any]) -> None:
             else "The answer quotes nothing."
         )
     else:
-        st.caption(f"None. Retrieval: {record['retrieval'].replace('_', ' ')}.")
+        st.caption(NO_EVIDENCE.get(record["retrieval"], "None."))
     if record["dropped_evidence"]:
         dropped = count_text(len(record["dropped_evidence"]), "passage")
         st.caption(f"{dropped} dropped by a rail before the model saw the evidence.")
@@ -142,10 +148,9 @@ def _draw_model(record: dict[str, Any]) -> None:
 def _draw_times(detail: TurnDetail) -> None:
     fact, held = detail.fact, detail.record["max_held_chars"]
     draw_chart(stage_chart(ordered_steps(detail.record["stage_ms"])), key="stages")
-    st.caption(
-        f"First text after {ms_text(fact.first_release_ms)}, whole turn {ms_text(fact.total_ms)}, checks "
-        f"{ms_text(fact.governance_ms)}. At most {count_text(held, 'character')} held back while checking."
-    )
+    first = f", first text after {ms_text(fact.first_release_ms)}" if fact.first_release_ms is not None else ""
+    most = f" At most {count_text(held, 'character')} held back while checking." if held else ""
+    st.caption(f"Whole turn {ms_text(fact.total_ms)}, checks {ms_text(fact.governance_ms)}{first}.{most}")
 
 
 def _draw_proof(detail: TurnDetail) -> None:

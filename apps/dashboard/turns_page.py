@@ -34,7 +34,7 @@ def draw_turns() -> None:
 
 def _draw_narrowed(number: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"Narrowed to {number:,} ledger entries behind a number.")
+        st.caption(f"Narrowed to the {'entry' if number == 1 else f'{number:,} entries'} behind a number.")
         if st.button("Show all", icon=":material/close:", type="tertiary"):
             del st.query_params["entries"]
             st.rerun()

@@ -24,6 +24,10 @@ STEPS = {
 }
 MODEL_STEPS = ("retrieve", "generate")
 
+# An address that names more entries than this was not made by these pages.
+MAX_PARTS = 2_000
+MAX_SPAN = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -64,13 +68,6 @@ def score_text(score: Score) -> str:
     if score.unit:
         return f"{score.value:,.0f} {score.unit}"
     return f"{score.value:.1%}" if score.low is not None else f"{score.value:.2f}"
-
-
-def score_basis(score: Score) -> str:
-    """Return what a score rests on: its n and its interval."""
-    if score.value is None:
-        return "not measured, n = 0"
-    return f"n = {score.n:,}" + (f", 95% interval {interval_text(score)}" if score.low is not None else "")
 
 
 def interval_text(score: Score) -> str:
@@ -147,7 +144,3 @@ def entries_text(entries: Sequence[int]) -> str:
         else:
             runs.append([entry, entry])
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
-
-
-MAX_PARTS = 2_000
-MAX_SPAN = 100_000

@@ -56,7 +56,7 @@ class Recipe:
     quoting_tokens: int = 3_300_000
     copying_tokens: int = 1_062_000
     warmup_tokens: int = 135_000
-    decay_tokens: int = 1_000_000
+    decay_tokens: int = 1_200_000
     batch_tokens: int = 6144
     max_tokens: int = 1600
     tokenizer_texts: int = 6000
@@ -97,7 +97,7 @@ def train_starter(
     source: Path,
     output: Path,
     *,
-    tokens: int = 4_300_000,
+    tokens: int = 7_000_000,
     seed: int = 1,
     recipe: Recipe | None = None,
     samples: int = 50,

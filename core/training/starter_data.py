@@ -24,15 +24,15 @@ KINDS = {  # kind: share of the conversations at first, while copying is learnt
     "small_talk": 0.09,
     "refusal": 0.10,
 }
-LATER_KINDS = {  # after that, more of those that need no copying of sentences
-    "question": 0.22,
-    "keyword": 0.08,
-    "policy": 0.14,
-    "table": 0.07,
-    "irrelevant": 0.08,
-    "no_evidence": 0.09,
-    "small_talk": 0.18,
-    "refusal": 0.14,
+LATER_KINDS = {  # after that, more of those that are short and need no copying
+    "question": 0.12,
+    "keyword": 0.04,
+    "policy": 0.09,
+    "table": 0.04,
+    "irrelevant": 0.05,
+    "no_evidence": 0.14,
+    "small_talk": 0.30,
+    "refusal": 0.22,
 }
 _QUOTABLE = range(15, 320)
 _STOP = frozenset(

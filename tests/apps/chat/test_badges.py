@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from apps.chat.badges import badge_of, count
+from governance.schema import Outcome
 from governance.turns import TurnDetail, TurnFact
 
 FACT = TurnFact(
@@ -33,8 +34,12 @@ FACT = TurnFact(
 )
 
 
-def _turn(fact: TurnFact, *stages: str) -> TurnDetail:
-    record = {"decision": {"action": fact.action}, "decisions": [{"stage": "input", "action": each} for each in stages]}
+def _turn(fact: TurnFact, *redacted: str, found: str = "pii", dropped: int = 0) -> TurnDetail:
+    record = {
+        "decisions": [{"stage": each, "action": "redact"} for each in redacted],
+        "findings": [{"stage": each, "rail": found} for each in redacted],
+        "dropped_evidence": [{}] * dropped,
+    }
     return TurnDetail(fact, record, None, "", (), {})
 
 
@@ -48,25 +53,30 @@ def test_badge_of_one_source_is_singular_and_none_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "action", "tone", "word"),
+    ("outcome", "tone", "word"),
     [
-        ("answered", "redact", "masked", "Masked"),
-        ("refused", "block", "refused", "Refused"),
-        ("failed", "block", "refused", "Failed closed"),
-        ("escalated", "escalate", "escalated", "Escalated"),
-        ("stopped", "allow", "neutral", "Stopped"),
-        ("abstained", "allow", "neutral", "Nothing found"),
+        ("refused", "refused", "Refused"),
+        ("failed", "refused", "Failed closed"),
+        ("escalated", "escalated", "Escalated"),
+        ("stopped", "neutral", "Stopped"),
+        ("abstained", "neutral", "Nothing found"),
     ],
 )
-def test_badge_follows_the_outcome(outcome: str, action: str, tone: str, word: str) -> None:
-    badge = badge_of(_turn(replace(FACT, outcome=outcome, action=action)))  # type: ignore[arg-type]
+def test_badge_follows_the_outcome(outcome: Outcome, tone: str, word: str) -> None:
+    badge = badge_of(_turn(replace(FACT, outcome=outcome), "input"))
     assert (badge.tone, badge.word) == (tone, word)
+
+
+@pytest.mark.parametrize("stage", ["input", "retrieval", "output"])
+def test_badge_says_masked_wherever_it_happened(stage: str) -> None:
+    badge = badge_of(_turn(FACT, stage))
+    assert (badge.tone, badge.word) == ("masked", "Masked")
+
+
+def test_badge_does_not_call_a_passage_left_out_masked() -> None:
+    badge = badge_of(_turn(FACT, "retrieval", found="retrieval_injection", dropped=1))
+    assert badge.text == "Allowed · 4 sources · 1 passage left out · 38 ms checks"
 
 
 def test_count_groups_thousands() -> None:
     assert count(5000, "dataset") == "5,000 datasets"
-
-
-def test_badge_says_masked_when_only_the_question_was() -> None:
-    assert badge_of(_turn(FACT, "redact")).word == "Masked"
-    assert badge_of(_turn(replace(FACT, outcome="refused"), "redact")).word == "Refused"

@@ -133,6 +133,22 @@ def test_regenerating_and_editing_keep_versions(page: Page, echo: AgentView) -> 
     expect(page.locator(".said")).to_have_text("First words")
 
 
+def test_the_settled_answer_stands_where_it_was_written(page: Page, live: Live, echo: AgentView) -> None:
+    _pick(page, echo)
+    live.engine.pause_s = 0.05
+    _ask(page, "steady words " * 8)
+    expect(page.locator(".live .words")).to_contain_text("steady")
+    writing = page.locator(".live .words").bounding_box()
+    live.engine.pause_s = 0.0
+    expect(page.locator(".answer .badge")).to_be_visible()
+    settled = page.locator(".answer .words").bounding_box()
+    assert writing is not None
+    assert settled is not None
+    assert (settled["x"], settled["y"], settled["width"]) == pytest.approx(
+        (writing["x"], writing["y"], writing["width"]), abs=1
+    )
+
+
 def test_rating_is_kept(page: Page, echo: AgentView) -> None:
     _pick(page, echo)
     _ask(page, "Rate this")
@@ -166,6 +182,29 @@ def test_another_conversation_can_be_read_while_one_runs(
     live.engine.pause_s = 0.0
     page.locator(".entry .pick").first.click()
     expect(page.locator(".answer .badge")).to_contain_text("Allowed")
+
+
+def test_a_question_that_fails_is_given_back(page: Page, live: Live, echo: AgentView) -> None:
+    _pick(page, echo)
+    _ask(page, "Before it is gone")
+    expect(page.locator(".answer .badge")).to_be_visible()
+    conversation = page.locator(".thread").get_attribute("data-conversation")
+    live.workbench.records.conversations.delete(live.people["mia"], conversation or "")
+    _ask(page, "Long and careful words")
+    expect(page.locator(".toast-body")).to_contain_text("You have no conversation")
+    expect(page.locator("#question")).to_have_value("Long and careful words")
+    expect(page.locator("#send")).to_be_visible()
+
+
+def test_the_address_of_a_conversation_opens_it_again(page: Page, live: Live, echo: AgentView) -> None:
+    _pick(page, echo)
+    _ask(page, "Find me by address")
+    expect(page.locator(".answer .badge")).to_be_visible()
+    address = page.url
+    page.get_by_label("New conversation").last.click()
+    expect(page.locator(".empty")).to_be_visible()
+    page.goto(address)
+    expect(page.locator(".said")).to_have_text("Find me by address")
 
 
 def test_deleting_asks_with_the_name_first(page: Page, echo: AgentView) -> None:
@@ -220,12 +259,12 @@ def test_a_builder_creates_an_agent_tests_it_and_chats_with_it(builders_page: Pa
     page.goto(f"{live.url}/#new-agent")
     page.get_by_label("Name").fill("x")
     page.click("#to-model")
-    expect(page.locator("#wizard-problem")).to_contain_text("The name")
+    expect(page.locator("#wizard-problem")).to_contain_text("The name needs at least 2 characters.")
     page.get_by_label("Name").fill("Café helper")
     page.get_by_label("Purpose").last.fill("Answers what guests of the café ask.")
     page.click("#to-model")
     page.get_by_role("button", name="Next: datasets").click()
-    page.get_by_role("textbox", name="Search").fill("café")
+    page.get_by_role("textbox", name="Search").press_sequentially("cafe-rules")
     page.get_by_label(re.compile("Café rules · Business")).check()
     expect(page.locator("text=Chosen: cafe-rules")).to_be_visible()
     page.get_by_role("button", name="Next: governance").click()

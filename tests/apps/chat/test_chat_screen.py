@@ -3,16 +3,18 @@ import re
 from base64 import b64decode
 from dataclasses import dataclass
 from html import unescape
+from pathlib import Path
 
 import pytest
 
 from apps.chat.chat_screen import ChatScreen
 from apps.chat.frames import Frame, Frames, Sent, View
+from core.schema import Message
 from governance.errors import AccessDenied, InputError
 from governance.ledger import verify_receipt
 from governance.schema import Actor, AgentView
 from governance.turns import read_turn
-from tests.apps.live import Live
+from tests.apps.live import Live, open_live, write_dataset
 
 QUESTION = "When does the café open?"
 
@@ -199,6 +201,7 @@ def test_a_refusal_is_shown_kindly_with_its_rule(screen: ChatScreen, mia: Actor,
     assert re.search(r"Refused · \d+ ms checks", asked.thread)
     panel = screen.inspect(mia, Sent(turn=asked.data("turn")), view).panel or ""
     assert "integrity.refuse-injection" in panel
+    assert "The turn ended before any search." in panel
     assert "injection" in panel
 
 
@@ -309,3 +312,65 @@ def test_hostile_texts_are_inert_everywhere(screen: ChatScreen, mia: Actor, sign
     for page in pages:
         assert "<img" not in page
         assert 'href="javascript:' not in page.lower()
+
+
+def test_deleting_a_running_conversation_stops_it(live: Live, mia: Actor, echo: AgentView, view: View) -> None:
+    screen = ChatScreen(live.workbench, timer=iter(range(10_000)).__next__)
+    frames = screen.ask(mia, Sent(agent=echo.id, text="word " * 100), view)
+    next(frames)
+    screen.delete(mia, Sent(conversation=view.conversation_id or ""), view)
+    rest = list(frames)
+    assert all(frame.thread is None for frame in rest)
+    assert view.running == {}
+
+
+def test_a_conversation_deleted_elsewhere_gives_way_to_a_new_one(
+    live: Live, mia: Actor, echo: AgentView, view: View
+) -> None:
+    screen = ChatScreen(live.workbench)
+    frames = screen.ask(mia, Sent(agent=echo.id, text="Hello"), view)
+    next(frames)
+    live.workbench.records.conversations.delete(mia, view.conversation_id or "")
+    last = list(frames)[-1]
+    assert "You have no conversation" in (last.live or "")
+    assert 'data-conversation=""' in (last.thread or "")
+
+
+def test_an_answer_without_a_sealed_record_says_so(
+    screen: ChatScreen, live: Live, mia: Actor, echo: AgentView, view: View
+) -> None:
+    conversations = live.workbench.records.conversations
+    conversation = conversations.start(mia, echo.id)
+    asked = conversations.add(mia, conversation, Message("user", "Hi"), parent_id=None)
+    conversations.add(mia, conversation, Message("assistant", "Hello"), parent_id=asked, turn_id="never-sealed")
+    assert "Not recorded" in (screen.show(mia, Sent(conversation=conversation), view).thread or "")
+
+
+def test_a_source_outlives_its_dataset(screen: ChatScreen, live: Live, mia: Actor, tmp_path: Path, view: View) -> None:
+    write_dataset(tmp_path / "passing")
+    card = tmp_path / "passing" / "dataset.yaml"
+    card.write_text(card.read_text().replace("cafe-rules", "passing-rules"))
+    live.workbench.datasets.ingest(tmp_path / "passing")
+    asked = _ask(screen, mia, live.add_agent("Passing", datasets=["passing-rules"]), view)
+    live.workbench.datasets.remove("passing-rules")
+    panel = screen.source(mia, Sent(turn=asked.data("turn"), number=1), view).panel or ""
+    assert "<mark>The café opens at nine in the morning.</mark>" in panel
+    assert "no longer in the catalog" in panel
+
+
+def test_erased_content_is_said_to_be_erased(screen: ChatScreen, live: Live, cafe: AgentView, view: View) -> None:
+    ada = live.add_person("ada")
+    asked = _ask(screen, ada, cafe, view)
+    live.workbench.records.erase_subject(live.people["admin"], ada.id)
+    with pytest.raises(InputError, match="erased"):
+        screen.source(ada, Sent(turn=asked.data("turn"), number=1), view)
+    thread = screen.show(ada, Sent(conversation=asked.data("conversation")), view).thread or ""
+    assert "(erased)" in thread
+    assert "Allowed" in thread
+
+
+def test_a_workbench_without_agents_says_what_to_do(tmp_path: Path, view: View) -> None:
+    with open_live(tmp_path / "home") as fresh:
+        opened = ChatScreen(fresh.workbench).open(fresh.people["admin"], Sent(), view)
+    assert "Create agent" in (opened.thread or "")
+    assert "No agents yet" in (opened.sidebar or "")
