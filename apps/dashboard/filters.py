@@ -36,7 +36,7 @@ class Filters:
 
 def choose_filters(*, outcomes: Sequence[str] = ()) -> Filters:
     """Draw the filters, that of outcomes where some are given, and return the choice."""
-    names = _agent_names()
+    names = agent_names()
     left, right, *more = st.columns([2, 1, 1] if outcomes else [2, 1])
     chosen = left.selectbox("Agent", [ALL, *names.values()], key="agent", bind="query-params", persist_state="session")
     window = right.selectbox(
@@ -61,7 +61,7 @@ def choose_filters(*, outcomes: Sequence[str] = ()) -> Filters:
 
 def unfiltered() -> Filters:
     """Return the choice of everything."""
-    return Filters(None, None, None, _agent_names())
+    return Filters(None, None, None, agent_names())
 
 
 def load_turns(chosen: Filters) -> list[TurnFact]:
@@ -70,7 +70,8 @@ def load_turns(chosen: Filters) -> list[TurnFact]:
     return _turns(opened.ledger.key, opened.ledger.size(), chosen.agent_id, chosen.days)
 
 
-def _agent_names() -> dict[str, str]:
+def agent_names() -> dict[str, str]:
+    """Return agent id -> name, of all agents, those in use first."""
     return {agent.id: agent.name for agent in records().agents.list() + records().agents.list(retired=True)}
 
 

@@ -9,7 +9,7 @@ from apps.dashboard.figures import agent_colour, interval_chart, outcomes_over_t
 from apps.dashboard.filters import choose_filters, load_turns
 from apps.dashboard.session import may, viewer
 from apps.dashboard.tiles import draw_chart, draw_tiles, draw_turns_table
-from apps.dashboard.words import DASH, interval_text
+from apps.dashboard.words import DASH, UNSAVED, interval_text
 from governance.scorecard import Score, Scorecard, build_scorecard
 from governance.turns import TurnFact
 
@@ -53,7 +53,7 @@ def draw_overview() -> None:
 def _draw_agents(facts: Sequence[TurnFact], *, names: Mapping[str, str]) -> None:
     st.subheader("Agents")
     cards = agent_cards(facts, names=names)
-    labels = {agent_id: names.get(agent_id, agent_id[:8]) for agent_id in cards}
+    labels = {agent_id: names.get(agent_id, UNSAVED) for agent_id in cards}
     chosen = st.segmented_control(
         "Compare", list(RATES), default="Compliance", required=True, key="rate", bind="query-params"
     )

@@ -6,9 +6,10 @@ from typing import Any
 import streamlit as st
 
 from apps.dashboard.figures import stage_chart
+from apps.dashboard.filters import agent_names
 from apps.dashboard.session import records, viewer
 from apps.dashboard.tiles import draw_chart
-from apps.dashboard.words import DASH, RATINGS, count_text, look_of, ms_text, ordered_steps, short_digest
+from apps.dashboard.words import DASH, RATINGS, UNSAVED, count_text, look_of, ms_text, ordered_steps, short_digest
 from governance.errors import AccessDenied, InputError, VerificationError
 from governance.ledger import verify_receipt
 from governance.schema import Actor
@@ -69,8 +70,8 @@ def _draw_head(detail: TurnDetail) -> None:
     ]
     reason = str(record["decision"]["reason"])
     st.markdown(f"{reason[:1].upper()}{reason[1:]} · {' · '.join(facts)}")
-    agent = records().agents.get(fact.agent_id)
-    st.caption(f"{agent.name} · {fact.at:%Y-%m-%d %H:%M:%S} UTC · ledger entry {fact.entry} · turn {fact.turn_id}")
+    name = agent_names().get(fact.agent_id, UNSAVED)
+    st.caption(f"{name} · {fact.at:%Y-%m-%d %H:%M:%S} UTC · ledger entry {fact.entry} · turn {fact.turn_id}")
 
 
 def _draw_content(detail: TurnDetail) -> None:

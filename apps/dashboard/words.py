@@ -8,6 +8,7 @@ from governance.schema import Outcome
 from governance.scorecard import Score
 from governance.turns import TurnFact
 
+UNSAVED = "Agent tried in the wizard"  # its turns are real, but it was never created
 DASH = "–"
 RATINGS = {1: "helpful", 0: "not helpful"}
 
@@ -104,7 +105,7 @@ def turn_rows(facts: Sequence[TurnFact], *, names: Mapping[str, str]) -> list[di
     return [
         {
             "Time": fact.at,
-            "Agent": names.get(fact.agent_id, fact.agent_id[:8]),
+            "Agent": names.get(fact.agent_id, UNSAVED),
             "Outcome": look_of(fact).word,
             "Rule": fact.rule_id,
             "Findings": ", ".join(fact.findings) or None,

@@ -91,7 +91,7 @@ def test_looks_differ_in_word_and_cover_every_outcome() -> None:
 
 def test_rows_keep_what_was_not_measured_empty() -> None:
     (row,) = turn_rows([FACT], names={})
-    assert row["Agent"] == "agent-wi"
+    assert row["Agent"] == "Agent tried in the wizard"
     assert row["First text"] is None
     assert row["Rating"] is None
     assert turn_rows([replace(FACT, rating=0)], names={FACT.agent_id: "Desk"})[0]["Rating"] == "not helpful"
