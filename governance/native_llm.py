@@ -240,6 +240,8 @@ class NativeLLM:
         record.note("retrieval", verdict.decision, verdict.findings, verdict.rail_ms)
         record.evidence = tuple(replace(e, number=n) for n, e in enumerate(verdict.evidence, start=1))
         record.dropped = verdict.dropped
+        given = {each.chunk_id: each.text for each in found.evidence}
+        record.is_evidence_masked = any(each.text != given[each.chunk_id] for each in record.evidence)
 
     def _request(self, record: TurnRecord, conversation: Sequence[Message], config: GenerateConfig) -> GenerateRequest:
         agent = record.agent
@@ -360,7 +362,11 @@ def _gate_ending(record: TurnRecord, gate: ReleaseGate, *, answered: Outcome) ->
     record.max_held_chars = gate.max_held_chars
     if not gate.decision.allowed:
         return _ending(gate.decision)
-    masked = [decision for _, decision in record.decisions if decision.action == "redact"]
+    masked = [
+        decision
+        for stage, decision in record.decisions
+        if decision.action == "redact" and (stage != "retrieval" or record.is_evidence_masked)
+    ]
     return answered, masked[0] if masked else ALLOWED
 
 

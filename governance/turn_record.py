@@ -34,6 +34,7 @@ class TurnRecord:
     decisions: list[tuple[str, Decision]] = field(default_factory=list)
     evidence: tuple[Evidence, ...] = ()
     dropped: tuple[Evidence, ...] = ()
+    is_evidence_masked: bool = False
     retrieval: str = "none"
     prompt_digest: str | None = None
     first_release_ms: float | None = None

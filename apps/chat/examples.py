@@ -1,4 +1,7 @@
-"""Example questions for an agent, made from the headings of its own datasets, so that they can be answered."""
+"""Example questions for an agent, made from the headings of its own datasets.
+
+Most are answerable, not all: whether one is found is for the retriever to say when it is asked.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,20 +18,20 @@ _NO_TOPIC = re.compile(r"(?i)(rows?|pages?|lines?|part|about|introduction|overvi
 
 
 def example_questions(store: Store, dataset_ids: Sequence[str], *, limit: int = 4) -> list[str]:
-    """Return a few questions that the headings of these datasets answer, one dataset after the other."""
+    """Return a few questions about headings of these datasets, one dataset after the other."""
     topics = [_questions(store, dataset_id) for dataset_id in dataset_ids[:DATASETS]]
     by_turns = (question for row in zip_longest(*topics) for question in row if question is not None)
     return list(islice(dict.fromkeys(by_turns), limit))
 
 
 def question_about(chunk: Chunk) -> str | None:
-    """Return a question that a chunk answers by its heading; None when its place is no heading."""
+    """Return a question about a chunk's heading; None when its place is no heading."""
     topic = chunk.place.rpartition(" > ")[2].strip()
     if topic.endswith("?"):
         return topic
     if len(topic) < 4 or len(topic) > 60 or _NO_TOPIC.match(topic) or topic == chunk.document:
         return None
-    return f"What does “{chunk.document}” say about “{topic}”?"
+    return f"Tell me about “{topic}”."
 
 
 def _questions(store: Store, dataset_id: str) -> Iterator[str]:

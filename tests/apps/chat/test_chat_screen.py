@@ -299,7 +299,7 @@ def test_the_empty_state_says_what_the_agent_is_for_and_what_to_ask(
 ) -> None:
     thread = screen.start(mia, Sent(agent=garden.id), view).thread or ""
     assert garden.purpose in thread
-    assert "What does “Garden rules” say about “Watering”?" in thread
+    assert "Tell me about “Watering”." in thread
     assert "no datasets" in (screen.start(mia, Sent(agent=echo.id), view).thread or "")
 
 

@@ -12,7 +12,7 @@ def _chunk(place: str, document: str = "Travel policy") -> Chunk:
 
 
 def test_a_heading_becomes_a_question() -> None:
-    assert question_about(_chunk("Travel > Meals")) == "What does “Travel policy” say about “Meals”?"
+    assert question_about(_chunk("Travel > Meals")) == "Tell me about “Meals”."
 
 
 def test_a_heading_that_is_a_question_stays_as_it_is() -> None:
@@ -26,8 +26,8 @@ def test_a_place_that_is_no_topic_gives_no_question(place: str) -> None:
 
 def test_examples_come_from_the_agents_own_datasets(live: Live, garden: AgentView) -> None:
     assert sorted(example_questions(live.workbench.records.store, garden.dataset_ids)) == [
-        "What does “Garden rules” say about “Tools”?",
-        "What does “Garden rules” say about “Watering”?",
+        "Tell me about “Tools”.",
+        "Tell me about “Watering”.",
     ]
 
 
