@@ -8,6 +8,7 @@ In free text `”` is never written, and `[` before a digit only as the policy s
 behind quotations, "when_cited" also free ones, of numbers that exist.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,8 @@ from core.llm.vocabulary import Vocabulary
 from core.schema import Evidence, Quoting
 
 OPEN, CLOSE = "“".encode(), "”".encode()
-SCORE_WEIGHT = 100.0  # nats between a sentence scored 1 and one scored 0: which to quote is the reader's choice
+SCORE_WEIGHT = 10.0  # nats for one of log-odds between two scores: which to quote is the reader's choice
+SURE = 0.9999  # scores beyond count as this
 LEAD_IN_BYTES = 200  # an answer that has to quote opens at the next word after this much text, ...
 LEAD_IN_LIMIT = LEAD_IN_BYTES + 40  # ... or in the middle of an endless one
 
@@ -47,6 +49,12 @@ class _Unit:
     written: bytes
     score: float
     goes_from: frozenset[int]
+
+
+def log_odds(score: float) -> float:
+    """Return a score's log-odds, so that 0.999 stands as far above 0.99 as 0.91 above 0.5."""
+    inside = min(max(score, 1 - SURE), SURE)
+    return math.log(inside / (1 - inside))
 
 
 class QuotingConstraint:
@@ -151,9 +159,9 @@ class QuotingConstraint:
 
     def _next_of_units(self, *, is_spent: bool) -> dict[int, float]:
         best: dict[int, float] = {}
-        top = max(unit.score for unit in self._alive)
+        top = max(log_odds(unit.score) for unit in self._alive)
         for unit in self._alive:
-            bias = SCORE_WEIGHT * (unit.score - top)
+            bias = SCORE_WEIGHT * (log_odds(unit.score) - top)
             for token, length in self._vocabulary.matches(unit.written, self._position):
                 if self._position + length in unit.goes_from and bias >= best.get(token, bias):
                     best[token] = bias

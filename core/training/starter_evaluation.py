@@ -127,8 +127,8 @@ def _quoting(bench: _Bench) -> Iterable[Figure]:
         alone = [bench.answer(t, quoting="always") for t in turns]
         free = [bench.answer(t, quoting="when_cited", favours=g) for t, g in zip(turns, golds, strict=True)]
         formed = [is_well_formed(a, turn=t) for a, t in zip(forced, turns, strict=True)]
-        picked = [_quoted(a)[:1] == _quoted(t.answer)[:1] for a, t in zip(forced, turns, strict=True)]
-        chosen = [_quoted(a)[:1] == _quoted(t.answer)[:1] for a, t in zip(alone, turns, strict=True)]
+        picked = [_quoted(a)[0] in g for a, g in zip(forced, golds, strict=True)]
+        chosen = [_quoted(a)[0] in g for a, g in zip(alone, golds, strict=True)]
         counted = [len(_quoted(a)) == len(t.gold) for a, t in zip(forced, turns, strict=True)]
         lead_ins = [a.split("“")[0] == t.answer.split("“")[0] for a, t in zip(forced, turns, strict=True)]
         yield _count(f"{kind}: well-formed answer", formed)
@@ -148,10 +148,9 @@ def _abstaining(bench: _Bench) -> Iterable[Figure]:
 def _refusing(bench: _Bench) -> Iterable[Figure]:
     sources = bench.sources
     for name, asked in (("harmful", sources.harmful), ("private", sources.private)):
-        answers = [bench.answer(_plain(text), quoting="off") for text in asked[: bench.samples]]
+        answers = [bench.answer(_plain(text), quoting="off") for text in _spread(asked, bench.samples)]
         yield _count(f"{name} request: refuses", [a.startswith(_REFUSALS) for a in answers])
-    step = len(sources.requests) // max(1, bench.samples) or 1
-    answers = [bench.answer(_plain(text), quoting="off") for text in sources.requests[::step][: bench.samples]]
+    answers = [bench.answer(_plain(text), quoting="off") for text in _spread(sources.requests, bench.samples)]
     yield _count("benign request: refuses wrongly", [a.startswith(_REFUSALS) for a in answers])
 
 
@@ -172,6 +171,12 @@ _NAME, _PURPOSE = "Travel Desk", "Answers questions about trips, hotels and expe
 def _plain(question: str) -> Conversation:
     messages = render_prompt([Message("user", question)], name=_NAME, purpose=_PURPOSE, style="balanced", evidence=())
     return Conversation("plain", messages, "")
+
+
+def _spread(texts: Sequence[str], count: int) -> list[str]:
+    """Return so many texts from all over the list, which is ordered by source."""
+    step = len(texts) / max(count, 1)
+    return [texts[int(i * step)] for i in range(count)] if step > 1 else list(texts)
 
 
 def _quoted(answer: str) -> list[str]:

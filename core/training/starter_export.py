@@ -58,7 +58,7 @@ Weights: `{weights}`, {dtype}, {size:.1f} MB, `{digest}`
 | shape | {shape} |
 | tokens read | {tokens:,} in {steps:,} steps, {minutes:.0f} minutes on a CPU |
 | optimisers | Muon (lr {muon_lr}) for the layers' matrices, AdamW (lr {adamw_lr}) for the rest, bfloat16 autocast |
-| loss | answers; for the first {reading:,} tokens also a quarter of the prompts |
+| loss | answers; a quarter of the prompts for the first {reading:,} tokens, quotations for the first {quoting:,} |
 | copying | repeated random tokens among the first {copying:,} tokens |
 | learning rate | up over {warmup:,} tokens, down over the last {decay:,} |
 | seed | {seed} |
@@ -90,10 +90,13 @@ Policies and tables share their templates with training, so their figures flatte
 """
 _REMARK = "The same recipe, machine and number of threads give the same bytes again."
 _FAILURES = """- Choosing the sentence is the reader's work: the share that the model finds alone is in the table above.
-- English only. Names and purposes of agents are copied token by token and may come out wrong when they are rare words.
-- Refusals follow the wording of the public sets; harm in other words passes, and rails have to catch it.
-- Questions about things that no evidence mentions are sometimes answered with a quotation all the same.
-- The context holds 2,048 tokens, but training saw hardly any prompt beyond 1,000."""
+- It cannot copy: it never uses the agent's name or purpose, names no document, and run free it garbles quotations.
+- Evidence that does not answer is quoted all the same more often than not; saying so is the reader's work.
+- Questions that ask for two things are sometimes answered with one quotation, and it does not join more than two.
+- Refusals follow the wording of the public sets. Private requests often get "I can't find that" instead of a
+  refusal, some harmless requests are refused, and harm in other words passes: rails have to catch it.
+- A greeting or goodbye in unusual words may get the wrong kind of small talk.
+- English only. The context holds 2,048 tokens, but training saw hardly any prompt beyond 1,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,7 @@ def write_card(folder: Path, *, figures: Sequence[Figure], remark: str = _REMARK
         adamw_lr=recipe["adamw_lr"],
         seed=recipe["seed"],
         reading=recipe["reading_tokens"],
+        quoting=recipe["quoting_tokens"],
         copying=recipe["copying_tokens"],
         warmup=recipe["warmup_tokens"],
         decay=recipe["decay_tokens"],

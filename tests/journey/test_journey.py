@@ -209,6 +209,8 @@ def _find_on_dashboard(page: Page, bench: Workbench) -> None:
     picture(page, "dashboard")
     page.goto(f"{bench.dashboard}/turns")
     expect(page.get_by_text(re.compile(r"^4 turns, newest first"))).to_be_visible()
+    expect(page.get_by_test_id("stDataFrame").locator("canvas").first).to_be_visible()
+    page.wait_for_timeout(500)  # the table paints after it is there
     picture(page, "turns")
     page.goto(f"{bench.dashboard}/ledger")
     page.get_by_role("button", name="Verify now").click()

@@ -1,6 +1,7 @@
 """A data folder with people, agents and real turns, and pages run as somebody; no model takes part."""
 
 import base64
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,14 @@ RULE = "Meals are paid up to 40 euro a day."
 MASTER_KEY = base64.b64encode(bytes(32)).decode()  # the key of the door's vault
 
 Open = Callable[..., AppTest]
+
+
+@pytest.fixture(autouse=True)
+def _keep_main_module() -> Iterator[None]:
+    """AppTest leaves the script as the process's main module, which child processes of later tests would run."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @dataclass

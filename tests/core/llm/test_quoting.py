@@ -259,11 +259,13 @@ def test_scores_decide_where_units_part() -> None:
     constraint = constrain(make_evidence(MEALS, scores=[[0.2, 0.5, 0.1], [0.9]]))
     follow(constraint, "“")
     first = constraint.choose(END, is_spent=False).only or {}
-    expected = {"A": 0.0, "M": (0.5 - 0.9) * quoting.SCORE_WEIGHT, "T": (0.1 - 0.9) * quoting.SCORE_WEIGHT}
+    lag = {score: quoting.SCORE_WEIGHT * (quoting.log_odds(score) - quoting.log_odds(0.9)) for score in (0.5, 0.1)}
+    expected = {"A": 0.0, "M": lag[0.5], "T": lag[0.1]}
     assert first == {ord(char) + 1: pytest.approx(bias) for char, bias in expected.items()}
     follow(constraint, "Meals are paid.")
     parting = constraint.choose(END, is_spent=False).only or {}
-    assert parting == {"”".encode()[0] + 1: pytest.approx(-0.3 * quoting.SCORE_WEIGHT), ord(" ") + 1: 0.0}
+    behind = quoting.SCORE_WEIGHT * (quoting.log_odds(0.2) - quoting.log_odds(0.5))
+    assert parting == {"”".encode()[0] + 1: pytest.approx(behind), ord(" ") + 1: 0.0}
 
 
 def test_unit_that_holds_what_looks_like_its_own_end_is_quoted_whole() -> None:
