@@ -1,8 +1,8 @@
 """The release gate: an answer's text goes in as it is generated, and comes out only once the output rails passed it.
 
 It holds back only what may still become a violation: with rails that judge locally (`StreamRail`) at most 64
-characters, and for most prose the unfinished last word; with any other rail the unfinished sentence. What comes out
-equals the whole text masked at once, up to the first violation that the policy blocks. A rail that raises or is late
+characters, and for most prose the unfinished last word and the few until the rails look again; with any other rail the
+unfinished sentence. What comes out equals the whole text masked at once, up to the first violation that the policy blocks. A rail that raises or is late
 stops the stream. It doesn't see what an answer implies, only what its rails find.
 """
 
@@ -17,6 +17,7 @@ from governance.rails.pattern_rail import BEHIND
 from governance.schema import Decision, Finding, Rail
 
 MAX_SENTENCE = 400
+STEP = 16  # new characters from which the rails look again: a look costs more than the wait for a few characters
 LOOK_AGAIN = 32  # released characters that are looked at again, to notice a rail that is not as local as it says
 CHECK_FAILED = "I stopped here, because a safety check did not work. Please try again later."
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*\s|\n")
@@ -74,6 +75,7 @@ class ReleaseGate:
         self._text = ""
         self._done = 0
         self._sentences_done = 0
+        self._looked = 0
         self._of_sentences: list[Finding] = []
         self._settled: dict[tuple[str, str, int], Finding] = {}
         self._stop: Decision | None = None
@@ -108,6 +110,12 @@ class ReleaseGate:
         if self.stopped:
             return ""
         self._text += text
+        held = len(self._text) - self._done
+        if not final and len(self._text) - self._looked < STEP and held <= WINDOW:
+            self.held_chars = held
+            self.max_held_chars = max(self.max_held_chars, held)
+            return ""
+        self._looked = len(self._text)
         try:
             view = self._look(final=final)
         except RailError as exc:

@@ -132,8 +132,16 @@ def test_prose_waits_for_its_last_word_only() -> None:
     gate = open_gate()
     assert gate.push("Refunds are due in ten work") == "Refunds are due in ten "
     assert gate.held_chars == len("work")
-    assert gate.push("ing days. ") == "working days. "
+    assert gate.push("ing days from then. ") == "working days from then. "
     assert gate.held_chars == 0
+
+
+def test_small_pieces_wait_until_a_look_is_worth_it() -> None:
+    gate = open_gate()
+    assert [gate.push(piece) for piece in ("Refunds ", "are ", "due ")] == ["", "", "Refunds are due "]
+    assert gate.max_held_chars == len("Refunds are ")
+    assert gate.push("in ") == ""
+    assert gate.finish() == "in "
 
 
 def test_long_violation_is_swallowed_to_its_end_without_being_held() -> None:
@@ -212,7 +220,7 @@ def test_late_rail_stops_the_stream() -> None:
 
     try:
         gate = open_gate(rails=[Late()], runner=RailRunner(deadline_s=0.05))
-        assert gate.push("A sentence. ") == ""
+        assert gate.push("A sentence of words. ") == ""
         assert gate.decision.rule_id == "fail-closed.rail"
         assert "did not answer" in gate.decision.reason
     finally:
@@ -229,8 +237,9 @@ def test_rail_that_finds_too_late_stops_the_stream() -> None:
             return len(text)
 
     gate = open_gate(rails=[Forgetful()])
-    assert gate.push("a bad ") == "a bad "
-    assert gate.push("idea ") == ""
+    assert gate.push("this is a bad ") == ""
+    assert gate.push("one, a bad ") == "this is a bad one, a bad "
+    assert gate.push("idea, and more of it ") == ""
     assert "not as local" in gate.decision.reason
 
 
