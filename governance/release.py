@@ -1,9 +1,10 @@
 """The release gate: an answer's text goes in as it is generated, and comes out only once the output rails passed it.
 
 It holds back only what may still become a violation: with rails that judge locally (`StreamRail`) at most 64
-characters, and for most prose the unfinished last word and the few until the rails look again; with any other rail the
-unfinished sentence. What comes out equals the whole text masked at once, up to the first violation that the policy blocks. A rail that raises or is late
-stops the stream. It doesn't see what an answer implies, only what its rails find.
+characters, and for most prose the unfinished last word and the few characters until the rails look again; with any
+other rail the unfinished sentence. What comes out equals the whole text masked at once, up to the first violation that
+the policy blocks. A rail that raises or is late stops the stream. It doesn't see what an answer implies, only what its
+rails find.
 """
 
 import re

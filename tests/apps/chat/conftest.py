@@ -20,11 +20,6 @@ HOSTILE = (
 )
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # Gradio's queue uses options that pandas is about to drop.
-    config.addinivalue_line("filterwarnings", "ignore::pandas.errors.Pandas4Warning")
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _collect_event_loops() -> Iterator[None]:
     """Collect the event loops that Gradio leaves while the filters against their warnings still hold."""
