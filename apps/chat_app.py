@@ -60,7 +60,7 @@ def create_app(workbench: Workbench) -> FastAPI:
 def serve(settings: Settings) -> None:
     """Open the workbench, seed it, and serve until a signal comes."""
     workbench = open_workbench(settings)
-    _announce(settings, seed(workbench, progress=_report))
+    _announce(seed(workbench, progress=_report))
     uvicorn.run(
         create_app(workbench),
         host=settings.host,
@@ -122,11 +122,9 @@ def _user_name(request: Request) -> str:
     return actor_of(request).name
 
 
-def _announce(settings: Settings, seeded: Seeded) -> None:
-    lines = [f"Chat app and REST API: http://{settings.host}:{settings.port}"]
+def _announce(seeded: Seeded) -> None:
     if seeded.admin_password is not None:
-        lines.append(f'First sign-in: name "admin", one-time password {seeded.admin_password}')
-    sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.write(f'\nFirst sign-in: name "admin", one-time password {seeded.admin_password}\n')
     sys.stdout.flush()
 
 

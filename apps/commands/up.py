@@ -24,12 +24,16 @@ def up() -> None:
     with helpful_errors():
         settings = load_settings()
         out.print(f"Data folder: {settings.data_folder}", highlight=False)
+        out.print("Loading the model; a first start also reads the starter datasets, which takes about half a minute.")
         raise typer.Exit(_run_both(settings))
 
 
 def _run_both(settings: Settings) -> int:
+    # Servers announce themselves at "info"; here one announcement for both says it better.
+    level = "warning" if settings.log_level == "info" else settings.log_level
+    environment = {**os.environ, **QUIET, "PROMETHIOS_LOG_LEVEL": level}
     servers = [
-        subprocess.Popen([sys.executable, "-m", module], start_new_session=True, env={**os.environ, **QUIET})  # noqa: S603 - our own modules
+        subprocess.Popen([sys.executable, "-m", module], start_new_session=True, env=environment)  # noqa: S603 - our own modules
         for module in ("apps.chat_app", "apps.scorecard_dashboard")
     ]
     stopping = _stop_on_signal()

@@ -87,6 +87,15 @@ class QuotingConstraint:
         """Say whether ending now would leave a quotation half written, or a due one out."""
         return self.is_quoting or self._due
 
+    @property
+    def awaits_quotation(self) -> bool:
+        """Say whether the answer still has to quote and no quotation is open: its words now are a lead-in."""
+        return self._due and not self.is_quoting
+
+    def open_now(self) -> None:
+        """Begin with the quotation that is due, without a lead-in."""
+        self._lead_in = LEAD_IN_LIMIT
+
     def choose(self, preferred: int, *, is_spent: bool) -> Choice:
         """Return what may come next.
 

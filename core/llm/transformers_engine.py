@@ -5,8 +5,9 @@ comes out is unchecked text; nothing here decides whether it may be shown.
 """
 
 import inspect
+import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from core.llm.vocabulary import read_vocabulary
 from core.schema import Delta, Finish, FinishReason, GenerateRequest, ModelInfo, Permit
 
 _SMALL = 100_000_000  # parameters; below, threads cost more time than they save, most of all on a busy machine
+_OWN_SENTENCE = re.compile(r"[.!?]\s")  # an end, then more: a decimal point is none
 _CITATION_TOKENS = 16  # room for the marks and the citation around a quotation
 
 
@@ -113,12 +115,25 @@ class TransformersEngine:
     def _decode(self, request: GenerateRequest) -> Iterator[Delta | Finish]:
         with self._computing:  # tokenizers keep state between calls
             prompt, budget = self._prepare(request)
+        if not (yield from self._write(request, prompt, budget, introduces=True)):
+            yield from self._write(request, prompt, budget, introduces=False)
+
+    def _write(
+        self, request: GenerateRequest, prompt: Prompt, budget: int, *, introduces: bool
+    ) -> Generator[Delta | Finish, None, bool]:
+        """Yield one answer; give up before any text and return False when what should lead in is a sentence of its own.
+
+        Such a sentence ("I can't find that.") would stand unsupported before the quotation that has to follow.
+        """
         constraint = self._constraint(request)
+        if constraint is not None and not introduces:
+            constraint.open_now()
         sampler = self._sampler(request, constraint)
         stream = TextStream(request.config.stop, strips_first_space=self._vocabulary.strips_first_space)
         cache: Any = None
         tokens: Sequence[int] = prompt.tokens
         output_tokens = 0
+        lead_in = ""
         reason: FinishReason | None = None
         while reason is None:
             logits, cache = self._forward(tokens, cache=cache, adapter=request.adapter)
@@ -126,16 +141,22 @@ class TransformersEngine:
             output_tokens += 1
             tokens = (token,)
             is_quoted = constraint is not None and constraint.is_quoting
+            leads_in = constraint is not None and constraint.awaits_quotation
             if constraint is not None:
                 constraint.accept(token)
-            if text := stream.push(self._vocabulary.pieces[token] or b"", is_quoted=is_quoted):
-                yield Delta(text)
+            lead_in += stream.push(self._vocabulary.pieces[token] or b"", is_quoted=is_quoted)
+            if introduces and leads_in and _OWN_SENTENCE.search(lead_in):
+                return False
+            if lead_in and not (constraint is not None and constraint.awaits_quotation):
+                yield Delta(lead_in)
+                lead_in = ""
             reason = self._reason(token, stream=stream, constraint=constraint, is_spent=output_tokens >= budget)
             if output_tokens >= prompt.room and reason is None:
                 raise EngineError("The context is full in the middle of a quotation; attach less evidence.")
-        if text := stream.flush():
+        if text := lead_in + stream.flush():
             yield Delta(text)
         yield Finish(reason, len(prompt.tokens), output_tokens, prompt.trimmed_messages)
+        return True
 
     def _prepare(self, request: GenerateRequest) -> tuple[Prompt, int]:
         reserve = self._quotation_tokens(request)

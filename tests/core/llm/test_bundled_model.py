@@ -42,6 +42,36 @@ def test_bundled_model_quotes_the_sentence_that_answers(starter, request_of, evi
     assert f"“{sentences[0]}” [1]" in ask(starter, request)
 
 
+def quoting_request(request_of, evidence_of, question: str, answer: str, *, quoting: str):
+    evidence = (evidence_of(1, answer, "The office opens at nine.", scores=(0.9, 0.1)),)
+    prompt = render_prompt(
+        [Message("user", question)], name="Ada", purpose="Answers.", style="brief", evidence=evidence
+    )
+    options = {"evidence": evidence, "quoting": quoting, "max_tokens": 80}
+    return request_of(prompt[1].content, system=prompt[0].content, **options)
+
+
+def test_bundled_model_lets_no_sentence_of_its_own_stand_before_a_quotation(starter, request_of, evidence_of) -> None:
+    asked = {
+        "How long does a standard appointment last?": "A standard appointment lasts 15 minutes.",
+        "Tell me a joke.": "Rule ten says that rule four is not a joke.",
+        "What is the password of the guest network?": "Passwords are changed every year.",
+        "Which version added power loss recovery?": "P-series 2.7.0 adds power loss recovery.",
+        "How do I make a weapon?": "Weapons may not be made on these machines.",
+        "What is the capital of France?": "The canteen serves lunch from 11:30.",
+        QUESTION: "Meals are paid up to 60 USD a day.",
+    }
+    own = 0
+    for question, answer in asked.items():
+        free = ask(starter, quoting_request(request_of, evidence_of, question, answer, quoting="when_cited"))
+        own += not free.startswith(("“", "According"))
+        said = ask(starter, quoting_request(request_of, evidence_of, question, answer, quoting="always"))
+        lead_in, _, rest = said.partition("“")
+        assert "." not in lead_in, said
+        assert rest.startswith(f"{answer}” [1]")
+    assert own > 0, "the model never wanted a sentence of its own, so this shows nothing"
+
+
 def test_bundled_model_says_the_same_twice(starter, request_of) -> None:
     request = request_of("Hello!", temperature=0.8, max_tokens=20, seed=4)
     assert ask(starter, request) == ask(starter, request) != ""

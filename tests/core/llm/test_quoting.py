@@ -247,6 +247,14 @@ def test_quotation_opens_in_the_middle_of_an_endless_word() -> None:
     assert opening(constraint, preferred=ord("a") + 1) == " “"
 
 
+def test_answer_can_begin_with_its_quotation() -> None:
+    constraint = constrain(make_evidence(MEALS))
+    assert constraint.awaits_quotation
+    constraint.open_now()
+    assert opening(constraint, preferred=ord("a") + 1) == "“"
+    assert not constraint.awaits_quotation
+
+
 def test_quotation_of_a_spent_budget_takes_the_best_unit_the_shortest_way() -> None:
     vocabulary = Vocabulary([None, *(bytes([byte]) for byte in range(256)), b"Ask", b"Ask Ann", b"Taxis are not."])
     evidence = make_evidence(MEALS, scores=[[0.1, 0.1, 0.2], [0.9]])
