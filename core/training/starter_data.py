@@ -24,15 +24,15 @@ KINDS = {  # kind: share of the conversations at first, while copying is learnt
     "small_talk": 0.09,
     "refusal": 0.10,
 }
-LATER_KINDS = {  # after that: short answers without copying, and no abstaining over evidence, which is the retriever's to do
-    "question": 0.20,
-    "keyword": 0.06,
-    "policy": 0.16,
-    "table": 0.08,
-    "irrelevant": 0.0,
-    "no_evidence": 0.11,
+LATER_KINDS = {  # after that, more of those that are short and need no copying
+    "question": 0.12,
+    "keyword": 0.04,
+    "policy": 0.09,
+    "table": 0.04,
+    "irrelevant": 0.05,
+    "no_evidence": 0.14,
     "small_talk": 0.30,
-    "refusal": 0.09,
+    "refusal": 0.22,
 }
 _QUOTABLE = range(15, 320)
 _STOP = frozenset(
