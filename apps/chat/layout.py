@@ -72,8 +72,8 @@ def build_chat(workbench: Workbench) -> gr.Blocks:
             _join(wire, name, _draw(getattr(chat, name)), view, parts)
         for name in AGENT_EVENTS:
             _join(wire, name, _draw(getattr(agents, name)), view, parts)
-        form.join(view, parts, chat.show_agent)
-        page.load(_opening(workbench, chat, form), view, [*parts, account, maker, *form.lists], **PRIVATE)
+        opening = page.load(_opening(workbench, chat, form), view, [*parts, account, maker, *form.lists], **PRIVATE)
+        form.join(opening, view, parts, chat.show_agent)
     page.queue(default_concurrency_limit=None, api_open=False)
     return page
 

@@ -36,22 +36,26 @@ class WizardForm:
             self._lay_out_test()
             self._lay_out_create()
 
-    def join(self, view: gr.State, parts: list[gr.HTML], created: Created) -> None:
-        """Join buttons and fields to their handlers; `created` draws the page after the agent exists."""
+    def join(self, opening: Any, view: gr.State, parts: list[gr.HTML], created: Created) -> None:
+        """Join buttons and fields to their handlers.
+
+        Args:
+            opening: The event that fills the page when it opens.
+            view: What the person looks at.
+            parts: What a Frame draws.
+            created: Draws the page after the agent exists.
+        """
         decided = [self._name, self._purpose, self._style, self._adapter, self._level, self._chosen]
         self._to_model.click(self._check_purpose, [self._name, self._purpose], [self._steps, self._problem], **PRIVATE)
         for button, step in self._moves:
             button.click(_go_to(step), None, [self._steps, self._problem], **PRIVATE)
         self._to_create.click(self._summarise, decided, [self._steps, self._summary, self._problem], **PRIVATE)
         search = [self._search, self._category, self._chosen]
-        gr.on(
-            [self._search.input, self._category.input],
-            self._find,
-            search,
-            [self._picks, self._found],
-            trigger_mode="always_last",
-            **PRIVATE,
-        )
+        found = [self._picks, self._found]
+        narrowed = [self._search.input, self._category.input]
+        gr.on(narrowed, self._find, search, found, trigger_mode="always_last", **PRIVATE)
+        # after the opening, with what was typed meanwhile: an answer to an empty search may not come last
+        opening.then(self._find, search, found, **PRIVATE)
         self._picks.input(self._pick, [*search, self._picks], [self._chosen, self._picked], **PRIVATE)
         gr.on(
             [self._run_test.click, self._question.submit],
@@ -65,19 +69,13 @@ class WizardForm:
         ).then(None, js="() => { if (!document.querySelector('#wizard-problem .problem')) location.hash = '' }")
 
     def choices(self) -> tuple[Any, ...]:
-        """Return what the lists hold now, for when the page opens: adapters, categories, datasets, how many."""
-        datasets, found = self._wizard.choices("", "")
-        return (
-            gr.update(choices=self._wizard.adapters()),
-            gr.update(choices=self._wizard.categories()),
-            gr.update(choices=datasets),
-            _line(found),
-        )
+        """Return what the lists hold now, for when the page opens: adapters, categories."""
+        return gr.update(choices=self._wizard.adapters()), gr.update(choices=self._wizard.categories())
 
     @property
     def lists(self) -> list[Any]:
         """Return the components that `choices` fills."""
-        return [self._adapter, self._category, self._picks, self._found]
+        return [self._adapter, self._category]
 
     def _lay_out_purpose(self) -> None:
         with gr.Step("Purpose", id=PURPOSE):
