@@ -246,7 +246,7 @@ def test_the_phone_has_a_drawer_and_nothing_overflows(phone: Page, cafe: AgentVi
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_members_see_no_wizard(page: Page, live: Live) -> None:
+def test_members_see_no_wizard(page: Page, live: Live, cafe: AgentView) -> None:
     page.goto(f"{live.url}/#agents")
     expect(page.locator(".card").first).to_be_visible()
     expect(page.locator("text=Create agent")).to_have_count(0)
@@ -254,7 +254,9 @@ def test_members_see_no_wizard(page: Page, live: Live) -> None:
     expect(page.locator("#wizard")).to_have_count(0)
 
 
-def test_a_builder_creates_an_agent_tests_it_and_chats_with_it(builders_page: Page, live: Live) -> None:
+def test_a_builder_creates_an_agent_tests_it_and_chats_with_it(
+    builders_page: Page, live: Live, cafe: AgentView
+) -> None:
     page = builders_page
     page.goto(f"{live.url}/#new-agent")
     page.get_by_label("Name").fill("x")
