@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from apps.commands import agents, backup, datasets, doctor, keys, ledger, models, users
+from apps.commands import adapters, agents, backup, datasets, doctor, evaluate, keys, ledger, models, users
 from apps.commands.chat import chat
 from apps.commands.up import up
 from core import VERSION
@@ -24,6 +24,8 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(ledger.receipt_app, name="receipt")
 app.add_typer(models.app, name="models")
 app.add_typer(models.train_app, name="train")
+app.add_typer(evaluate.app, name="eval")
+models.train_app.command("adapters")(adapters.train)
 app.command()(doctor.doctor)
 app.command()(backup.backup)
 app.command()(backup.restore)

@@ -48,15 +48,14 @@ def starter(
     seed: Annotated[int, typer.Option(help="Seed of data and weights.")] = 0,
 ) -> None:
     """Train the starter model; run it again after an interruption and it goes on."""
-    from core.training.starter import train_starter  # keeps torch out of the commands that need no model
+    from core.training.starter import Recipe, train_starter  # keeps torch out of the commands that need no model
 
     with helpful_errors(), Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()) as progress:
         task = progress.add_task("Training", total=tokens)
         train_starter(
             source,
             output,
-            tokens=tokens,
-            seed=seed,
+            recipe=Recipe(tokens=tokens, seed=seed),
             progress=lambda at: progress.update(task, completed=at.tokens, description=f"loss {at.loss:.3f}"),
         )
-        out.print(f"Trained. The model and its card are in {output}.")
+        out.print(f"Trained. The model is in {output}; `python -m core.training.starter_measure` writes its card.")

@@ -18,7 +18,8 @@ DType = Literal["auto", "float32", "bfloat16", "float16"]
 Quantization = Literal["none", "int8", "int4"]
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-_STARTER_FOLDER = Path(__file__).resolve().parents[2] / "data" / "models" / "starter"
+_MODELS = Path(__file__).resolve().parents[2] / "data" / "models"
+_FORMS = ("brief", "bullets", "plain-language")  # the adapters that ship with the starter model
 
 
 class ModelProfile(BaseModel):
@@ -59,7 +60,7 @@ class ModelProfile(BaseModel):
 
 
 BUILT_IN = {
-    "starter": ModelProfile(name="starter", model=str(_STARTER_FOLDER), dtype="float32"),
+    "starter": ModelProfile(name="starter", model=str(_MODELS / "starter"), dtype="float32"),
     "lambda-7b": ModelProfile(
         name="lambda-7b",
         model="allenai/Olmo-3-7B-Instruct",
@@ -80,7 +81,7 @@ def load_profile(name: str, settings: Settings) -> ModelProfile:
     if name in BUILT_IN:
         if name in paths:
             raise ModelError(f"{paths[name]} has the name of a built-in profile. Rename the file.")
-        return BUILT_IN[name]
+        return _with_bundled_adapters(BUILT_IN[name])
     if name not in paths:
         known = ", ".join([*BUILT_IN, *paths])
         raise ModelError(
@@ -95,7 +96,15 @@ def list_profiles(settings: Settings) -> list[ModelProfile]:
     Raises:
         ModelError: A file can't be read.
     """
-    return [*BUILT_IN.values(), *(load_profile(name, settings) for name in _profile_files(settings))]
+    return [load_profile(name, settings) for name in [*BUILT_IN, *_profile_files(settings)]]
+
+
+def _with_bundled_adapters(profile: ModelProfile) -> ModelProfile:
+    """Return the profile with the adapters that ship for it, where they are there: all of it runs without them."""
+    if profile.name != "starter":
+        return profile
+    folders = {form: _MODELS / "adapters" / form for form in _FORMS}
+    return profile.model_copy(update={"adapters": {form: str(f) for form, f in folders.items() if f.is_dir()}})
 
 
 def _folder(settings: Settings) -> Path:

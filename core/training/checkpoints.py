@@ -29,7 +29,7 @@ def load_checkpoint(path: Path, *, recipe: dict[str, Any]) -> dict[str, Any] | N
     if not path.exists():
         return None
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
         found = state["recipe"]
     except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as exc:
         raise TrainingError(f"The checkpoint {path} can't be read: {exc}. Delete it to start over.") from exc

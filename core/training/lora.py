@@ -83,7 +83,7 @@ def train_adapter(
     model = _with_adapter(load_model(folder, profile=profile, device=place), config)
     losses = _train(model, rows, config, place, progress)
     model.save_pretrained(output, safe_serialization=True)
-    record = {"model": profile.model, "examples": len(rows), "config": asdict(config), "losses": losses}
+    record = {"model": profile.name, "examples": len(rows), "config": asdict(config), "losses": losses}
     (output / "training.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return output
 

@@ -1,10 +1,12 @@
-"""Trains the bundled starter model from scratch, on the CPU, from a seed; a killed run goes on where it stopped.
+"""Trains the bundled starter model from scratch, from a seed; a killed run goes on where it stopped.
 
-The result quotes well only under the quoting constraint of the engine; run free it misquotes.
+The result quotes well only under the quoting constraint of the engine; run free it misquotes. Measuring it is
+`starter_measure`'s work, so that training needs nothing of the engine.
 """
 
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,35 +17,37 @@ from tokenizers import Tokenizer
 
 from core.errors import TrainingError
 from core.training.checkpoints import load_checkpoint, save_checkpoint
-from core.training.starter_batches import Batch, Stream
+from core.training.starter_batches import Batch, Mixture, Windows, load_windows
 from core.training.starter_data import build_conversation
-from core.training.starter_evaluation import evaluate_starter
-from core.training.starter_export import TrainingRecord, export_model, write_card
+from core.training.starter_export import TrainingRecord, export_model
 from core.training.starter_model import (
     Shape,
+    Weights,
     build_model,
     build_optimizers,
-    counted_tokens,
+    count_tokens,
     learning_rate,
     next_token_loss,
 )
-from core.training.starter_sources import Sources, load_sources
+from core.training.starter_sources import load_sources
 from core.training.starter_tokenizer import END, PAD, SPECIAL_TOKENS, build_tokenizer, render_chat
 
-SHIPPED_SHAPE = Shape()
+Optimizers = tuple[torch.optim.Optimizer, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that decides the weights.
+    """All that decides the weights. Points of the training are shares of it, from 0 to 1.
 
     Attributes:
         tokens: How many tokens are read, padding not counted.
-        reading_tokens: Until then the loss counts prompts too; after it only answers count.
-        quoting_tokens: Until then the loss counts quotations too; after it only an answer's own words.
-        copying_tokens: Until then repeated random tokens are mixed in, and small talk is rarer.
-        warmup_tokens: Until then the learning rate rises.
-        decay_tokens: Over so many last tokens it falls.
+        max_seconds: The training ends so long after its first batch even if fewer tokens were read; such a run can't
+            be repeated to the byte.
+        prompts: Until then the loss counts prompts too.
+        warmup: Until then the learning rate rises.
+        decay: Over so large a last share it falls.
+        rows: Conversations of a window.
+        ahead: How many windows are planned before their time, at most: twice the worker processes are needed.
         batch_tokens: Padded size of a batch.
         max_tokens: Longer conversations are left out.
         tokenizer_texts: How many conversations the tokenizer is trained on.
@@ -51,15 +55,18 @@ class Recipe:
 
     tokens: int
     seed: int
-    shape: Shape = SHIPPED_SHAPE
-    reading_tokens: int = 800_000
-    quoting_tokens: int = 3_300_000
-    copying_tokens: int = 1_062_000
-    warmup_tokens: int = 135_000
-    decay_tokens: int = 1_200_000
+    shape: Shape = field(default_factory=Shape)
+    max_seconds: float | None = None
+    mixture: Mixture = field(default_factory=Mixture)
+    weights: Weights = field(default_factory=Weights)
+    prompts: float = 0.8
+    warmup: float = 0.01
+    decay: float = 0.5
+    rows: int = 192
+    ahead: int = 4
     batch_tokens: int = 6144
     max_tokens: int = 1600
-    tokenizer_texts: int = 6000
+    tokenizer_texts: int = 8000
     muon_lr: float = 0.02
     adamw_lr: float = 3e-3
 
@@ -69,25 +76,30 @@ class Progress:
     """How far the training is.
 
     Attributes:
-        loss: Mean cross-entropy since the last report, in nats per counted token.
-        reading: Whether the loss counted prompts too, not only answers.
+        share: Of the tokens or of the time, whichever is further.
+        loss: Weighted mean cross-entropy since the last report, in nats.
     """
 
     step: int
     tokens: int
+    share: float
     loss: float
-    reading: bool
     tokens_per_s: float
 
 
 @dataclass(slots=True)
 class _Run:
-    """Where a training stands; everything here is in the checkpoint."""
+    """Where a training stands; everything here is in the checkpoint.
 
+    Attributes:
+        window: The window that is being read, `batch` the next of its batches.
+        planned: The share at which that window and each of those after it is made.
+    """
+
+    planned: list[float]
     step: int = 0
     tokens: int = 0
     window: int = 0
-    window_tokens: int = 0
     batch: int = 0
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -97,53 +109,60 @@ def train_starter(
     source: Path,
     output: Path,
     *,
-    tokens: int = 7_000_000,
-    seed: int = 1,
-    recipe: Recipe | None = None,
-    samples: int = 50,
+    recipe: Recipe,
+    device: str = "cpu",
+    workers: int = 0,
+    compiled: bool = False,
     checkpoints: Path | None = None,
     checkpoint_every: int = 50,
     report_every: int = 10,
     progress: Callable[[Progress], None] | None = None,
 ) -> Path:
-    """Train the starter model, measure it, and write it with its card to a folder that transformers loads.
+    """Train the starter model and write it to a folder that transformers loads.
 
     Args:
         source: Folder of the public training data.
         output: Folder of the finished model; replaced when it exists.
-        tokens: How many tokens to read.
-        seed: Decides data, order and first weights.
-        recipe: The whole recipe, instead of `tokens` and `seed`.
-        samples: Conversations of each kind that the finished model is measured on.
+        recipe: All that decides the weights.
+        device: `cpu` or `cuda`.
+        workers: Processes that make the windows; 0 makes them in this one.
+        compiled: Compile the model first: faster on a GPU, and it takes a minute.
         checkpoints: Folder of the checkpoint; beside the output when not given.
-        checkpoint_every: Steps between checkpoints.
+        checkpoint_every: Steps between checkpoints; a multiple of `report_every`.
         report_every: Steps between reports of progress.
         progress: Called with each report.
 
     Raises:
-        TrainingError: The data is missing, or the checkpoint is damaged or of another recipe.
+        TrainingError: The data is missing, the checkpoint is damaged or of another recipe, or there are too many
+            workers for the windows that the recipe plans ahead.
     """
-    recipe = recipe or Recipe(tokens=tokens, seed=seed)
+    if 2 * workers > recipe.ahead:
+        raise TrainingError(f"{workers} workers need `ahead` to be at least {2 * workers}, not {recipe.ahead}.")
     work = checkpoints or output.with_name(output.name + ".training")
     work.mkdir(parents=True, exist_ok=True)
-    sources = load_sources(source, held_out=False)
-    tokenizer = _tokenizer(sources, recipe, work / "tokenizer.json")
+    tokenizer = _tokenizer(source, recipe, work / "tokenizer.json")
     model = build_model(recipe.shape, seed=recipe.seed, pad=SPECIAL_TOKENS.index(PAD), end=SPECIAL_TOKENS.index(END))
-    stream = Stream(sources, tokenizer, recipe.seed, recipe.batch_tokens, recipe.max_tokens)
-    run = _train(model, stream, recipe, work / "checkpoint.pt", checkpoint_every, report_every, progress)
+    model.to(device)
+    if compiled:
+        model.model.compile(dynamic=True)
+    sizes = (recipe.seed, recipe.rows, recipe.batch_tokens, recipe.max_tokens)
+    windows = Windows(source, work / "tokenizer.json", *sizes, recipe.mixture)
+    trainer = _Trainer(model, recipe, torch.device(device), work / "checkpoint.pt")
+    run = trainer.train(windows, workers, checkpoint_every, report_every, progress)
     beside = output.with_name(output.name + ".new")
     shutil.rmtree(beside, ignore_errors=True)
-    record = TrainingRecord(asdict(recipe), run.step, run.tokens, run.seconds, run.history)
-    export_model(model, tokenizer, beside, record=record)
-    write_card(beside, figures=evaluate_starter(beside, source, samples=samples))
-    _replace(beside, output)
+    record = TrainingRecord(asdict(recipe), device, run.step, run.tokens, run.seconds, run.history)
+    export_model(model.to("cpu"), tokenizer, beside, record=record)
+    shutil.rmtree(output, ignore_errors=True)
+    beside.rename(output)
     return output
 
 
-def _tokenizer(sources: Sources, recipe: Recipe, saved: Path) -> Tokenizer:
+def _tokenizer(source: Path, recipe: Recipe, saved: Path) -> Tokenizer:
     """Return the tokenizer that this training began with, or train one."""
     if saved.exists():
         return Tokenizer.from_file(str(saved))
+    sources = load_sources(source, held_out=False)
     made = (build_conversation(sources, seed=recipe.seed, index=i) for i in range(recipe.tokenizer_texts))
     texts = (render_chat(turn.messages) + turn.answer for turn in made)
     tokenizer = build_tokenizer(texts, vocabulary=recipe.shape.vocabulary)
@@ -157,92 +176,108 @@ def _tokenizer(sources: Sources, recipe: Recipe, saved: Path) -> Tokenizer:
     return tokenizer
 
 
-def _train(
-    model: Any,
-    stream: Stream,
-    recipe: Recipe,
-    checkpoint: Path,
-    checkpoint_every: int,
-    report_every: int,
-    progress: Callable[[Progress], None] | None,
-) -> _Run:
-    optimizers = build_optimizers(model, muon_lr=recipe.muon_lr, adamw_lr=recipe.adamw_lr)
-    run = _resume(model, optimizers, recipe, checkpoint)
-    losses: list[float] = []
-    began, counted_from = time.monotonic(), run.tokens
-    for batch in _batches(stream, run, recipe):
-        reading = run.tokens < recipe.reading_tokens
-        losses.append(_step(model, optimizers, batch, recipe, run, reading=reading))
-        if run.step % report_every == 0:
-            speed = (run.tokens - counted_from) / (time.monotonic() - began)
-            report = Progress(run.step, run.tokens, sum(losses) / len(losses), reading, speed)
-            run.history.append({"step": run.step, "tokens": run.tokens, "loss": report.loss, "reading": reading})
-            losses.clear()
-            if progress is not None:
-                progress(report)
-        if run.step % checkpoint_every == 0 and not losses:
-            run.seconds += time.monotonic() - began
-            began, counted_from = time.monotonic(), run.tokens
-            _save(model, optimizers, recipe, run, checkpoint)
-    run.seconds += time.monotonic() - began
-    return run
+class _Trainer:
+    """Steps through batches; what changes is in the model, the optimisers and the run, and all of it is saved."""
 
+    def __init__(self, model: Any, recipe: Recipe, device: torch.device, checkpoint: Path) -> None:
+        self._model, self._recipe, self._device, self._checkpoint = model, recipe, device, checkpoint
+        self._optimizers = build_optimizers(model, muon_lr=recipe.muon_lr, adamw_lr=recipe.adamw_lr)
+        self._run = self._resume()
+        self._began: float | None = None
 
-def _batches(stream: Stream, run: _Run, recipe: Recipe) -> Iterator[Batch]:
-    """Yield batches from where the run stands until its tokens are read."""
-    while run.tokens < recipe.tokens:
-        copying = run.window_tokens < recipe.copying_tokens
-        for number, batch in enumerate(stream.window(run.window, copying=copying)):
-            if number < run.batch:
-                continue
-            run.batch = number + 1
-            yield batch
-            if run.tokens >= recipe.tokens:
-                return
-        run.window, run.batch, run.window_tokens = run.window + 1, 0, run.tokens
+    def train(
+        self,
+        windows: Windows,
+        workers: int,
+        checkpoint_every: int,
+        report_every: int,
+        progress: Callable[[Progress], None] | None,
+    ) -> _Run:
+        """Read batches until the tokens or the time are used up."""
+        run = self._run
+        losses: list[torch.Tensor] = []
+        reported, reported_tokens = time.monotonic(), run.tokens
+        for batch in self._batches(windows, workers):
+            losses.append(self._step(batch))
+            if run.step % report_every == 0:
+                loss = float(torch.stack(losses).mean())  # waits for the device, so not with every step
+                now, losses = time.monotonic(), []
+                speed = (run.tokens - reported_tokens) / (now - reported)
+                reported, reported_tokens = now, run.tokens
+                run.history.append({"step": run.step, "tokens": run.tokens, "share": self._share(), "loss": loss})
+                if progress is not None:
+                    progress(Progress(run.step, run.tokens, self._share(), loss, speed))
+            if run.step % checkpoint_every == 0 and not losses:
+                self._save()
+        self._count_seconds()
+        return run
 
+    def _batches(self, windows: Windows, workers: int) -> Iterator[Batch]:
+        """Yield batches from where the run stands until the training is over."""
+        run = self._run
+        upcoming = deque(run.planned)
+        numbers = self._plan(upcoming)
+        for batches in load_windows(windows, plan=numbers, workers=workers):
+            self._begin()
+            for number in range(run.batch, len(batches)):
+                run.batch = number + 1
+                yield batches[number]
+                if self._share() >= 1:
+                    return
+            run.window, run.batch = run.window + 1, 0
+            run.planned = [*run.planned[1:], self._share()]
+            upcoming.append(run.planned[-1])
 
-def _step(
-    model: Any,
-    optimizers: tuple[torch.optim.Optimizer, ...],
-    batch: Batch,
-    recipe: Recipe,
-    run: _Run,
-    *,
-    reading: bool,
-) -> float:
-    factor = learning_rate(run.tokens, warmup=recipe.warmup_tokens, decay=recipe.decay_tokens, total=recipe.tokens)
-    quoting = run.tokens < recipe.quoting_tokens
-    counted = counted_tokens(batch, reading=reading, quoting=quoting, step=run.step)
-    loss = next_token_loss(model, batch, counted=counted)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    for optimizer, rate in zip(optimizers, (recipe.muon_lr, recipe.adamw_lr), strict=True):
-        optimizer.param_groups[0]["lr"] = rate * factor
-        optimizer.step()
-        optimizer.zero_grad()
-    run.step += 1
-    run.tokens += int(batch.texts.sum())
-    return float(loss.detach())
+    def _plan(self, upcoming: deque[float]) -> Iterator[tuple[int, float]]:
+        number = self._run.window
+        while upcoming:
+            yield number, upcoming.popleft()
+            number += 1
 
+    def _step(self, batch: Batch) -> torch.Tensor:
+        run, recipe = self._run, self._recipe
+        share = self._share()
+        factor = learning_rate(share, warmup=recipe.warmup, decay=recipe.decay)
+        counted = count_tokens(batch, weights=recipe.weights, reading=share < recipe.prompts, step=run.step)
+        loss = next_token_loss(self._model, batch, counted=counted, device=self._device)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+        for optimizer, rate in zip(self._optimizers, (recipe.muon_lr, recipe.adamw_lr), strict=True):
+            optimizer.param_groups[0]["lr"] = rate * factor
+            optimizer.step()
+            optimizer.zero_grad()
+        run.step += 1
+        run.tokens += int((batch.roles != 0).sum())
+        return loss.detach()
 
-def _save(
-    model: Any, optimizers: tuple[torch.optim.Optimizer, ...], recipe: Recipe, run: _Run, checkpoint: Path
-) -> None:
-    state = {"recipe": asdict(recipe), "run": asdict(run), "model": model.state_dict()}
-    save_checkpoint(checkpoint, {**state, "optimizers": [optimizer.state_dict() for optimizer in optimizers]})
+    def _share(self) -> float:
+        share = self._run.tokens / self._recipe.tokens
+        if self._recipe.max_seconds is not None:
+            share = max(share, self._seconds() / self._recipe.max_seconds)
+        return min(share, 1.0)
 
+    def _begin(self) -> None:
+        """Start the clock at the first window: until then the worker processes start."""
+        if self._began is None:
+            self._began = time.monotonic()
 
-def _resume(model: Any, optimizers: tuple[torch.optim.Optimizer, ...], recipe: Recipe, checkpoint: Path) -> _Run:
-    state = load_checkpoint(checkpoint, recipe=asdict(recipe))
-    if state is None:
-        return _Run()
-    model.load_state_dict(state["model"])
-    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-        optimizer.load_state_dict(saved)
-    return _Run(**state["run"])
+    def _seconds(self) -> float:
+        return self._run.seconds + (0.0 if self._began is None else time.monotonic() - self._began)
 
+    def _count_seconds(self) -> None:
+        self._run.seconds, self._began = self._seconds(), time.monotonic()
 
-def _replace(new: Path, old: Path) -> None:
-    shutil.rmtree(old, ignore_errors=True)
-    new.rename(old)
+    def _save(self) -> None:
+        self._count_seconds()
+        state = {"recipe": asdict(self._recipe), "run": asdict(self._run), "model": self._model.state_dict()}
+        optimizers = [optimizer.state_dict() for optimizer in self._optimizers]
+        save_checkpoint(self._checkpoint, {**state, "optimizers": optimizers})
+
+    def _resume(self) -> _Run:
+        state = load_checkpoint(self._checkpoint, recipe=asdict(self._recipe))
+        if state is None:
+            return _Run(planned=[0.0] * (self._recipe.ahead + 1))
+        self._model.load_state_dict(state["model"])
+        for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        return _Run(**state["run"])

@@ -3,37 +3,43 @@
 Every prompt is what `core.rag.prompt.render_prompt` writes, every answer is an own phrase or a verbatim quotation.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from core.rag.prompt import STYLES, render_prompt
 from core.schema import Evidence, Message
+from core.training import starter_casts as casts
 from core.training import starter_phrases as phrases
 from core.training.starter_evidence import cut_passage, draw_passages, number_evidence, plant_instruction
 from core.training.starter_policies import Sheet, build_policy, build_table
 from core.training.starter_sources import Passage, Question, Sources
+from core.training.starter_words import Words, load_words, mistype, retype
 
 KINDS = {  # kind: share of the conversations at first, while copying is learnt
-    "question": 0.31,
-    "keyword": 0.11,
-    "policy": 0.16,
+    "question": 0.21,
+    "keyword": 0.21,
+    "policy": 0.17,
     "table": 0.08,
-    "irrelevant": 0.08,
-    "no_evidence": 0.07,
-    "small_talk": 0.09,
-    "refusal": 0.10,
+    "irrelevant": 0.12,
+    "no_evidence": 0.05,
+    "small_talk": 0.05,
+    "refusal": 0.07,
+    "lookalike": 0.04,
 }
 LATER_KINDS = {  # after that, more of those that are short and need no copying
-    "question": 0.12,
-    "keyword": 0.04,
-    "policy": 0.09,
-    "table": 0.04,
-    "irrelevant": 0.05,
-    "no_evidence": 0.14,
-    "small_talk": 0.30,
-    "refusal": 0.22,
+    "question": 0.17,
+    "keyword": 0.17,
+    "policy": 0.13,
+    "table": 0.07,
+    "irrelevant": 0.14,
+    "no_evidence": 0.06,
+    "small_talk": 0.10,
+    "refusal": 0.10,
+    "lookalike": 0.06,
 }
+_PLANTED = 0.12  # of the conversations that quote hold an instruction that an attacker wrote into the evidence
 _QUOTABLE = range(15, 320)
 _STOP = frozenset(
     [
@@ -56,60 +62,6 @@ _STOP = frozenset(
         "such",
     ]
 )
-_KEYWORD_ASKED = (
-    "What does {title} say about {a}?",
-    "Tell me about {a}.",
-    "{a}?",
-    "What is said about {a} and {b}?",
-    "Where can I read about {a}?",
-    "How does {a} relate to {b}?",
-    "what do we know about {a} {b}",
-    "Is there anything on {a}?",
-    "I need information about {a}, {b}",
-)
-_NAMES = [
-    "Ada",
-    "Atlas",
-    "Beacon",
-    "Clio",
-    "Desk Help",
-    "Guide",
-    "Harbour",
-    "Iris",
-    "Juno",
-    "Kestrel",
-    "Ledger",
-    "Mentor",
-    "Nova",
-    "Orion",
-    "Pilot",
-    "Quill",
-    "Sage",
-]
-_PURPOSES = (
-    "Answers questions about {topic}.",
-    "You help {who} with {topic}.",
-    "Helps {who} to understand {topic}.",
-    "Answers questions that {who} ask about {topic}, and nothing else.",
-    "Explains {topic} to {who}. It gives no advice of its own.",
-    "Shows {who} where {topic} is described.",
-    "Finds facts about {topic} for {who}.",
-)
-_TITLES = ["Assistant", "Guide", "Support", "Desk", "Demo", "Helper", "Agent", "Advisor", "Companion", "Bot"]
-_BEFORE = ("", "", "so, ", "ok, ", "well, ", "and ", "great, ", "sorry, ", "dear agent, ", "no, ")
-_AFTER = ("", "", "?", "!", " then", " today", " please", " everyone", " now", ", dear agent", " for now", " sir")
-_WHO = [
-    "employees",
-    "patients",
-    "customers",
-    "new staff",
-    "students",
-    "engineers",
-    "managers",
-    "nurses",
-    "visitors",
-    "the sales team",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +89,11 @@ class _Scene:
     name: str
     purpose: str
     style: str
+
+    @property
+    def words(self) -> Words:
+        """Return the word lists of training, or those held out with the sources."""
+        return load_words(held_out=self.sources.held_out)
 
     def says(self, kind: str, question: str, answer: str, passages: Sequence[Passage] = ()) -> Conversation:
         """Return a conversation whose answer quotes nothing."""
@@ -166,10 +123,10 @@ def build_conversation(
     random = Random(f"{seed}/{index}")  # noqa: S311 - training data, not secrets
     kind = kind or random.choices(list(shares), list(shares.values()))[0]
     topic = random.choice(sources.passages)
-    name = random.choice(_NAMES) if random.random() < 0.3 else " ".join(topic.document.split()[:2])
-    name = f"{name} {random.choice(_TITLES)}" if random.random() < 0.5 else name
+    name = random.choice(casts.NAMES) if random.random() < 0.3 else " ".join(topic.document.split()[:2])
+    name = f"{name} {random.choice(casts.TITLES)}" if random.random() < 0.5 else name
     subject = topic.place.lower() if random.random() < 0.5 else topic.document
-    purpose = random.choice(_PURPOSES).format(topic=subject, who=random.choice(_WHO))
+    purpose = random.choice(casts.PURPOSES).format(topic=subject, who=random.choice(casts.WHO))
     scene = _Scene(random, sources, name, purpose, random.choice(list(STYLES)))
     return _MAKERS[kind](scene)
 
@@ -186,13 +143,14 @@ def _keyword(scene: _Scene) -> Conversation:
         words = _keywords(passage.sentences[gold])
         if len(words) >= 2 and _is_quotable(passage.sentences[gold]):
             a, b = scene.random.sample(words, 2)
-            text = scene.random.choice(_KEYWORD_ASKED).format(title=passage.document, a=a, b=b)
+            text = scene.random.choice(casts.KEYWORD_ASKED).format(title=passage.document, a=a, b=b)
             return _quoted(scene, "keyword", [Question(text, passage, gold)], text)
     return _question(scene)
 
 
 def _policy(scene: _Scene) -> Conversation:
-    return _from_sheet(scene, "policy", build_policy(scene.random, rules=scene.random.randint(2, 6)))
+    sheet = build_policy(scene.random, rules=scene.random.randint(2, 6), held_out=scene.sources.held_out)
+    return _from_sheet(scene, "policy", sheet)
 
 
 def _table(scene: _Scene) -> Conversation:
@@ -214,43 +172,83 @@ def _from_sheet(scene: _Scene, kind: str, sheet: Sheet) -> Conversation:
 
 def _irrelevant(scene: _Scene) -> Conversation:
     dice = scene.random.random()
+    count = scene.random.randint(1, 4)
     if dice < 0.5:
-        asked = scene.random.choice(scene.sources.questions).text
-        passages = _others(scene, scene.random.randint(1, 4))
+        question = scene.random.choice(scene.sources.questions)
+        near = question if scene.random.random() < 0.3 else None
+        asked, passages = question.text, _others(scene, count, near=near)
     elif dice < 0.7:
-        asked = scene.random.choice(scene.sources.requests)
-        passages = _others(scene, scene.random.randint(1, 4))
+        asked, passages = scene.random.choice(scene.sources.requests), _others(scene, count)
     else:
-        build = scene.random.choice((build_policy, build_policy, _build_rows))
-        sheet = build(scene.random, rules=6)
-        left = scene.random.randrange(6)
-        asked, kept = sheet.questions[left].text, [s for i, s in enumerate(sheet.passage.sentences) if i != left]
-        whole = Passage(sheet.passage.document, sheet.passage.place, tuple(kept), sheet.passage.joiner)
-        passages = [whole, *_others(scene, scene.random.randint(0, 2))]
+        asked, passages = _left_out(scene)
+    if scene.random.random() < _PLANTED:
+        passages = plant_instruction(scene.random, scene.sources, passages=passages)
     return scene.says("irrelevant", asked, phrases.ABSTAIN, passages)
 
 
-def _build_rows(random: Random, *, rules: int) -> Sheet:
-    return build_table(random, rows=rules)
+def _left_out(scene: _Scene) -> tuple[str, list[Passage]]:
+    """Return a question about a sheet, and the sheet without the sentence that answers it."""
+    if scene.random.choice((True, True, False)):
+        sheet = build_policy(scene.random, rules=6, held_out=scene.sources.held_out)
+    else:
+        sheet = build_table(scene.random, rows=6)
+    left = scene.random.randrange(len(sheet.questions))
+    kept = [s for i, s in enumerate(sheet.passage.sentences) if i != left][: scene.random.randint(1, 5)]
+    whole = Passage(sheet.passage.document, sheet.passage.place, tuple(kept), sheet.passage.joiner)
+    passages = [whole, *_others(scene, scene.random.randint(0, 2))]
+    scene.random.shuffle(passages)
+    return sheet.questions[left].text, passages
 
 
 def _no_evidence(scene: _Scene) -> Conversation:
     random, sources = scene.random, scene.sources
     asked = random.choice(
-        (random.choice(sources.questions).text, random.choice(sources.requests), _policy_question(random))
+        (random.choice(sources.questions).text, random.choice(sources.requests), _policy_question(scene))
     )
-    return scene.says("no_evidence", asked, phrases.ABSTAIN)
+    return scene.says("no_evidence", retype(random, asked), phrases.ABSTAIN)
 
 
-def _policy_question(random: Random) -> str:
-    return random.choice(build_policy(random, rules=2).questions).text
+def _policy_question(scene: _Scene) -> str:
+    sheet = build_policy(scene.random, rules=2, held_out=scene.sources.held_out)
+    return scene.random.choice(sheet.questions).text
+
+
+def _lookalike(scene: _Scene) -> Conversation:
+    """Return a harmless question that reads like one to refuse: quoted where evidence answers, else not found."""
+    asked = scene.words.lookalike(scene.random)
+    dice = scene.random.random()
+    if dice < 0.4:
+        return _quoted(scene, "lookalike", [_told(scene, asked)], asked)
+    passages = _others(scene, scene.random.randint(1, 3)) if dice < 0.6 else []
+    return scene.says("lookalike", retype(scene.random, asked), phrases.ABSTAIN, passages)
+
+
+def _told(scene: _Scene, asked: str) -> Question:
+    """Return the question with a made-up page that answers it among others."""
+    random = scene.random
+    how = casts.HOW.match(asked)
+    slots = {"role": random.choice(casts.ROLES), "page": str(random.randint(2, 90))}
+    if how is not None and random.random() < 0.8:
+        act = re.sub(r"\b(?:my own|my|our)\b", "your", how[1])
+        answer = random.choice(casts.STEPS).format(act=act, **slots)
+    else:
+        answer = random.choice(casts.TOLD).format(asked=asked.rstrip("?.!") + "?", **slots)
+    page = build_policy(random, rules=random.randint(2, 5), held_out=scene.sources.held_out).passage
+    at = random.randint(0, len(page.sentences))
+    sentences = (*page.sentences[:at], answer, *page.sentences[at:])
+    return Question(asked, Passage(page.document, page.place, sentences, page.joiner), at)
 
 
 def _small_talk(scene: _Scene) -> Conversation:
-    talk = scene.random.choice(phrases.SMALL_TALK)
-    asked = _scribble(scene.random, scene.random.choice(talk.asked).format(name=scene.name))
-    passages = _others(scene, 2) if scene.random.random() < 0.1 else []
+    talk, asked = _draw_talk(scene)
+    asked = _scribble(scene.random, asked)
+    passages = _others(scene, scene.random.randint(1, 3)) if scene.random.random() < 0.15 else []
     return scene.says(f"small_talk:{talk.kind}", asked, _small_answer(scene, talk), passages)
+
+
+def _draw_talk(scene: _Scene) -> tuple[phrases.SmallTalk, str]:
+    talk = scene.random.choice(phrases.SMALL_TALK)
+    return talk, scene.random.choice(scene.words.talk[talk.kind]).format(name=scene.name)
 
 
 def _small_answer(scene: _Scene, talk: phrases.SmallTalk) -> str:
@@ -258,22 +256,27 @@ def _small_answer(scene: _Scene, talk: phrases.SmallTalk) -> str:
 
 
 def _refusal(scene: _Scene) -> Conversation:
-    random, sources = scene.random, scene.sources
-    harm = random.choice(sources.harmful)
-    person = f"{random.choice(('Mr', 'Ms', 'Dr'))} {random.choice(random.choice(sources.passages).document.split())}"
-    made_up = random.choice(phrases.PRIVATE).format(person=person)
-    override = random.choice(phrases.OVERRIDES).format(name=scene.name, request=harm[0].lower() + harm[1:])
+    random, sources, words = scene.random, scene.sources, scene.words
+    harm = words.harmful(random) if random.random() < 0.4 else random.choice(sources.harmful)
+    private = words.private(random) if random.random() < 0.75 else random.choice(sources.private)
+    override = words.override(random, name=scene.name, request=harm[0].lower() + harm[1:])
     kind, asked, answer = random.choices(
         (
             ("harm", harm, phrases.REFUSE_HARM),
-            ("private", random.choice((made_up, random.choice(sources.private))), phrases.REFUSE_PRIVATE),
+            ("private", private, phrases.REFUSE_PRIVATE),
             ("override", override, phrases.REFUSE_OVERRIDE),
-            ("crisis", random.choice(sources.crises), phrases.CRISIS),
+            ("crisis", _crisis(scene), phrases.CRISIS),
         ),
-        (0.55, 0.2, 0.15, 0.1),
+        (0.42, 0.32, 0.16, 0.1),
     )[0]
-    passages = _others(scene, random.randint(1, 3)) if random.random() < 0.4 else []
-    return scene.says(f"refusal:{kind}", asked, answer, passages)
+    passages = _others(scene, random.randint(1, 4)) if random.random() < 0.4 else []
+    return scene.says(f"refusal:{kind}", retype(random, asked), answer, passages)
+
+
+def _crisis(scene: _Scene) -> str:
+    if scene.sources.crises and scene.random.random() < 0.3:
+        return scene.random.choice(scene.sources.crises)
+    return scene.words.crisis(scene.random)
 
 
 def _quoted(
@@ -286,11 +289,11 @@ def _quoted(
     others = [] if alone else _others(scene, scene.random.choice((1, 1, 2, 2, 3, 4)), near=golds[0])
     passages = [cut, *others]
     scene.random.shuffle(passages)
-    if scene.random.random() < 0.12:
+    if scene.random.random() < _PLANTED:
         passages = plant_instruction(scene.random, scene.sources, passages=passages)
     evidence = number_evidence(passages)
     gold = tuple((_number_of(evidence, _gold(g)), _gold(g)) for g in golds)
-    prompt = scene.prompt([*earlier, Message("user", asked)], evidence)
+    prompt = scene.prompt([*earlier, Message("user", retype(scene.random, asked))], evidence)
     return Conversation(kind, prompt, _answer(scene, asked, gold), evidence, gold)
 
 
@@ -320,8 +323,7 @@ def _earlier(scene: _Scene) -> list[Message]:
     if scene.random.random() < 0.3:
         asked = scene.random.choice(scene.sources.questions).text
         return [Message("user", asked), Message("assistant", phrases.ABSTAIN)]
-    talk = scene.random.choice(phrases.SMALL_TALK)
-    asked = scene.random.choice(talk.asked).format(name=scene.name)
+    talk, asked = _draw_talk(scene)
     return [Message("user", asked), Message("assistant", _small_answer(scene, talk))]
 
 
@@ -332,9 +334,10 @@ def _keywords(sentence: str) -> list[str]:
 
 def _scribble(random: Random, text: str) -> str:
     """Return the text as people also type it: with fillers, in other case, without a mark at the end."""
+    text = mistype(random, text) if random.random() < 0.15 else text
     dice = random.random()
-    if dice > 0.6:
-        text = random.choice(_BEFORE) + text.rstrip("?.!") + random.choice(_AFTER)
+    if dice > 0.75:
+        text = random.choice(casts.BEFORE) + text.rstrip("?.!") + random.choice(casts.AFTER)
     if dice < 0.2:
         return text[0].upper() + text[1:]
     if dice < 0.3:
@@ -351,4 +354,5 @@ _MAKERS = {
     "no_evidence": _no_evidence,
     "small_talk": _small_talk,
     "refusal": _refusal,
+    "lookalike": _lookalike,
 }

@@ -38,17 +38,26 @@ def cut_passage(random: Random, golds: Sequence[Question]) -> Passage:
 
 
 def draw_passages(random: Random, sources: Sources, *, count: int, near: Question | None = None) -> list[Passage]:
-    """Return other passages; half of them from the same document as `near` where it has more."""
+    """Return other passages; half of them from the same document as `near` where it has more, cut anywhere."""
+    same = sources.documents.get(near.passage.document, ()) if near is not None else ()
+    kin = [p for p in same if near is not None and p.sentences != near.passage.sentences]
     made = []
     for _ in range(count):
-        passage = random.choice(sources.passages)
-        if near is not None and random.random() < 0.5:
-            other = random.choice(sources.questions).passage
-            same = other.document == near.passage.document and other.sentences != near.passage.sentences
-            passage = other if same else random.choice((passage, build_policy(random, rules=4).passage))
-        cut = random.choice((1, 2, 3, 4, 6, 10))
-        made.append(Passage(passage.document, passage.place, passage.sentences[:cut], passage.joiner))
+        dice = random.random()
+        if near is not None and dice < 0.5:
+            passage = random.choice(kin) if kin else build_policy(random, rules=4, held_out=sources.held_out).passage
+        elif dice < 0.7:
+            passage = random.choice(sources.questions).passage
+        else:
+            passage = random.choice(sources.passages)
+        made.append(_stretch(random, passage))
     return made
+
+
+def _stretch(random: Random, passage: Passage) -> Passage:
+    length = random.choice((1, 2, 3, 4, 6, 10))
+    start = random.randrange(max(len(passage.sentences) - length, 0) + 1)
+    return Passage(passage.document, passage.place, passage.sentences[start : start + length], passage.joiner)
 
 
 def plant_instruction(random: Random, sources: Sources, *, passages: Sequence[Passage]) -> list[Passage]:

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
-from core.training.starter_batches import Batch
+from core.training.starter_batches import DECIDING, OPENING, OWN, PADDING, PROMPT, QUOTED, READ, Batch
 
-READ_SHARE = 0.25  # of the prompt's tokens that count while reading: most of what all would teach, at half the time
+READ_SHARE = 0.25  # of the prompt's tokens that count: most of what all would teach, in less time
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +19,45 @@ class Shape:
 
     vocabulary: int = 6144
     hidden: int = 256
-    layers: int = 4
+    layers: int = 5
     heads: int = 4
-    feed_forward: int = 384
+    key_heads: int = 2
+    feed_forward: int = 512
     context_tokens: int = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a token's loss weighs.
+
+    Attributes:
+        prompt: Each counted token of a prompt while prompts are read, see READ_SHARE.
+        own: The answer's own words and citations.
+        deciding: The first token of an answer: whether it answers, abstains, refuses or talks.
+        opening: The first tokens of a quotation: which sentence it is.
+        quoted: The others, which the engine's constraint writes.
+        text: Each token of a public text.
+    """
+
+    prompt: float = 0.2
+    own: float = 1.0
+    deciding: float = 4.0
+    opening: float = 1.0
+    quoted: float = 0.15
+    text: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The tokens that the loss counts.
+
+    Attributes:
+        places: int64, (n,): where the token before each of them is, in the batch laid out in one line.
+        weights: float32, (n,).
+    """
+
+    places: torch.Tensor
+    weights: torch.Tensor
 
 
 def build_model(shape: Shape, *, seed: int, pad: int, end: int) -> Any:
@@ -32,6 +68,7 @@ def build_model(shape: Shape, *, seed: int, pad: int, end: int) -> Any:
         hidden_size=shape.hidden,
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
+        num_key_value_heads=shape.key_heads,
         intermediate_size=shape.feed_forward,
         max_position_embeddings=shape.context_tokens,
         tie_word_embeddings=True,
@@ -58,31 +95,42 @@ def build_optimizers(model: Any, *, muon_lr: float, adamw_lr: float) -> tuple[to
     )
 
 
-def counted_tokens(batch: Batch, *, reading: bool, quoting: bool, step: int) -> torch.Tensor:
-    """Return which tokens the loss counts.
+def count_tokens(batch: Batch, *, weights: Weights, reading: bool, step: int) -> Counted:
+    """Return which tokens the loss counts, and how much.
 
     Args:
         batch: The tokens.
-        reading: Beside the answers, a quarter of all other tokens counts, drawn by the step.
-        quoting: Quotations count too, not only the answer's own words.
+        weights: What each kind weighs.
+        reading: A quarter of the prompts' tokens counts too, drawn by the step.
         step: Decides the quarter.
     """
-    if not quoting:
-        return batch.answers & ~batch.quoted
-    if not reading:
-        return batch.answers
-    drawn = torch.rand(batch.ids.shape, generator=torch.Generator().manual_seed(step)) < READ_SHARE
-    return batch.answers | (batch.texts & drawn)
+    by_role = np.zeros(READ + 1, dtype=np.float32)
+    by_role[[OWN, DECIDING, OPENING, QUOTED, READ]] = (
+        weights.own,
+        weights.deciding,
+        weights.opening,
+        weights.quoted,
+        weights.text,
+    )
+    by_role[PROMPT], by_role[PADDING] = weights.prompt if reading else 0.0, 0.0
+    drawn = np.random.default_rng(step).random(batch.roles.shape, dtype=np.float32) < READ_SHARE
+    weighed = by_role[batch.roles] * (drawn | (batch.roles != PROMPT))
+    weighed[:, 0] = 0.0  # nothing stands before it
+    places = np.flatnonzero(weighed)
+    return Counted(torch.from_numpy(places - 1), torch.from_numpy(weighed.reshape(-1)[places]))
 
 
-def next_token_loss(model: Any, batch: Batch, *, counted: torch.Tensor) -> torch.Tensor:
-    """Return the mean cross-entropy over the counted tokens; only they are multiplied with the vocabulary."""
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
-        logits = functional.linear(hidden[:, :-1][counted[:, 1:]], model.model.embed_tokens.weight)
-    return functional.cross_entropy(logits.float(), batch.ids[:, 1:][counted[:, 1:]])
+def next_token_loss(model: Any, batch: Batch, *, counted: Counted, device: torch.device) -> torch.Tensor:
+    """Return the weighted mean cross-entropy; only the counted tokens are multiplied with the vocabulary."""
+    ids = torch.from_numpy(batch.ids).to(device).long()
+    places, weights = counted.places.to(device), counted.weights.to(device)
+    with torch.autocast(device.type, dtype=torch.bfloat16):
+        hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
+        logits = functional.linear(hidden.flatten(0, 1).index_select(0, places), model.model.embed_tokens.weight)
+    losses = functional.cross_entropy(logits.float(), ids.flatten()[places + 1], reduction="none")
+    return (losses * weights).sum() / weights.sum()
 
 
-def learning_rate(tokens: int, *, warmup: int, decay: int, total: int) -> float:
-    """Return the factor of the learning rate after so many tokens: up, level, then down to a twentieth."""
-    return min(1.0, max(tokens / warmup, 0.01), 0.05 + 0.95 * max(total - tokens, 0) / decay)
+def learning_rate(share: float, *, warmup: float, decay: float) -> float:
+    """Return the factor of the learning rate at a share of the training: up, level, then down to a fiftieth."""
+    return min(1.0, max(share / warmup, 0.01), 0.02 + 0.98 * max(1.0 - share, 0) / decay)

@@ -3,11 +3,16 @@
 Everything is drawn from a seeded generator; no rule or price describes a real organisation.
 """
 
+import json
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from random import Random
+from zlib import crc32
 
 from core.training.starter_sources import Passage, Question
 
+_FACTS = Path(__file__).resolve().parents[2] / "data" / "training"
 _ITEMS = [
     "meals",
     "hotel nights",
@@ -175,26 +180,83 @@ _PARTS = (
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One made-up document: a passage and every question that a sentence of it answers."""
+    """One made-up document: a passage and every question that a sentence of it answers.
+
+    Attributes:
+        near: Passages that look alike and answer none of the questions.
+    """
 
     passage: Passage
     questions: tuple[Question, ...]
     follow_ups: tuple[str, ...]
+    near: tuple[Passage, ...] = ()
 
 
-def build_policy(random: Random, *, rules: int) -> Sheet:
-    """Make a policy of so many rules, each about another thing."""
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A fact with open slots: its wordings and the questions that it answers."""
+
+    name: str
+    domain: str
+    sentences: tuple[str, ...]
+    questions: tuple[str, ...]
+    heading: str = ""
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the fact is kept for evaluation: about one in ten, fixed by its name."""
+        return crc32(self.name.encode()) % 10 == 0
+
+
+@cache
+def load_facts() -> tuple[Fact, ...]:
+    """Return the general rules and the facts of `data/training/facts_*.jsonl`."""
+    rules = [Fact(f"rule-{n}", "", (text,), questions) for n, (text, questions) in enumerate(_RULES)]
+    lines = [line for path in sorted(_FACTS.glob("facts_*.jsonl")) for line in path.read_text("utf-8").splitlines()]
+    return (*rules, *(_read(json.loads(line)) for line in lines if line))
+
+
+def _read(row: dict[str, list[str] | str]) -> Fact:
+    return Fact(
+        str(row["id"]),
+        str(row["domain"]),
+        tuple(row["sentences"]),
+        tuple(row["questions"]),
+        str(row.get("heading", "")),
+    )
+
+
+def build_policy(random: Random, *, rules: int, held_out: bool = False) -> Sheet:
+    """Make a policy of up to so many rules, each about another thing.
+
+    Args:
+        random: Where every choice is drawn from.
+        rules: How many rules are wanted; fewer come where the pool is smaller.
+        held_out: Draw from the facts kept for evaluation, which are otherwise never used.
+    """
+    pool = [fact for fact in load_facts() if fact.held_out == held_out]
+    facts = random.sample(pool, min(rules, len(pool)))
+    items = random.sample(_ITEMS, 2 * len(facts))
+    picked = [_fill(random, item, fact=fact) for item, fact in zip(items, facts, strict=False)]
+    passage = _page(random, [rule[0] for rule in picked])
+    questions = tuple(Question(random.choice(rule[1]), passage, i) for i, rule in enumerate(picked))
+    return Sheet(passage, questions, tuple(rule[2] for rule in picked), _near(random, facts, items=items[len(facts) :]))
+
+
+def _page(random: Random, sentences: list[str]) -> Passage:
     topic = random.choice(_TOPICS)
-    picked = [_fill(random, item) for item in random.sample(_ITEMS, rules)]
-    joiner = random.choice((" ", " ", "\n", "\n- "))
-    passage = Passage(
+    return Passage(
         document=f"{topic} {random.choice(_KINDS)}",
         place=f"{topic} > {random.choice(_TOPICS)}",
-        sentences=tuple(rule[0] for rule in picked),
-        joiner=joiner,
+        sentences=tuple(sentences),
+        joiner=random.choice((" ", " ", "\n", "\n- ")),
     )
-    questions = tuple(Question(random.choice(rule[1]), passage, i) for i, rule in enumerate(picked))
-    return Sheet(passage, questions, tuple(rule[2] for rule in picked))
+
+
+def _near(random: Random, facts: list[Fact], *, items: list[str]) -> tuple[Passage, ...]:
+    # only facts about an item: the same rule about another item does not answer
+    alike = [(fact, item) for fact, item in zip(facts, items, strict=True) if "{item}" in fact.sentences[0].lower()]
+    return (_page(random, [_fill(random, item, fact=fact)[0] for fact, item in alike]),) if alike else ()
 
 
 def build_table(random: Random, *, rows: int) -> Sheet:
@@ -210,8 +272,8 @@ def build_table(random: Random, *, rows: int) -> Sheet:
     return Sheet(passage, questions, tuple(random.choice(_FOLLOW_UPS).format(item=f"the {name}") for name in names))
 
 
-def _fill(random: Random, item: str) -> tuple[str, list[str], str]:
-    sentence, questions = random.choice(_RULES)
+def _fill(random: Random, item: str, *, fact: Fact) -> tuple[str, list[str], str]:
+    sentence = (f"{fact.heading}: " if fact.heading else "") + random.choice(fact.sentences)
     slots = {
         "item": item,
         "Item": item[0].upper() + item[1:],
@@ -222,10 +284,16 @@ def _fill(random: Random, item: str) -> tuple[str, list[str], str]:
         "percent": f"{random.choice((3, 5, 8, 10, 12, 15, 20, 25))} %",
         "date": _date(random),
         "role": random.choice(_ROLES),
+        "weeks": str(random.randint(4, 52)),
+        "hours": str(random.choice((2, 4, 6, 8, 12, 24, 48))),
+        "minutes": str(random.choice((5, 10, 15, 20, 30))),
+        "count": str(random.randint(3, 24)),
+        "code": f"{random.choice('EFH')}{random.randint(10, 99)}",
+        "year": str(random.randint(1890, 2020)),
     }
     return (
         sentence.format(**slots),
-        [q.format(**slots) for q in questions],
+        [q.format(**slots) for q in fact.questions],
         random.choice(_FOLLOW_UPS).format(item=item),
     )
 

@@ -8,8 +8,8 @@ import csv
 import gzip
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,7 +47,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Everything that conversations are made of, for training or for evaluation."""
+    """Everything that conversations are made of, for training or for evaluation.
+
+    Attributes:
+        documents: The title of each document: its passages, questioned ones and others.
+        held_out: Whether this is the part for evaluation.
+    """
 
     questions: tuple[Question, ...]
     passages: tuple[Passage, ...]
@@ -56,6 +61,8 @@ class Sources:
     private: tuple[str, ...]
     crises: tuple[str, ...]
     injections: tuple[str, ...]
+    documents: Mapping[str, Sequence[Passage]] = field(default_factory=dict)
+    held_out: bool = False
 
 
 def load_sources(folder: Path, *, held_out: bool) -> Sources:
@@ -94,15 +101,26 @@ def _read(folder: Path, held_out: bool) -> Sources:
         *refusals["malicious_uses"],
         *refusals["discrimination_exclusion_toxicity_hateful_offensive"],
     ]
+    questions = (*squad, *others)
+    passages = _part([*_handbook(folder), *_wikipedia(folder), *_peps(folder)], held_out)
     return Sources(
-        questions=(*squad, *others),
-        passages=_part([*_handbook(folder), *_wikipedia(folder), *_peps(folder)], held_out),
+        questions=questions,
+        passages=passages,
         requests=_part(_requests(folder), held_out),
         harmful=_part(harmful, held_out),
         private=_part(private, held_out),
         crises=_part(crises, held_out),
         injections=_part(_injections(folder), held_out),
+        documents=_documents([*(q.passage for q in questions), *passages]),
+        held_out=held_out,
     )
+
+
+def _documents(passages: Iterable[Passage]) -> dict[str, list[Passage]]:
+    made: dict[str, dict[tuple[str, ...], Passage]] = {}
+    for passage in passages:
+        made.setdefault(passage.document, {})[passage.sentences] = passage
+    return {title: list(found.values()) for title, found in made.items()}
 
 
 def _part(rows: Iterable[Row], held_out: bool) -> tuple[Row, ...]:

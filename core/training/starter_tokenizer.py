@@ -36,11 +36,13 @@ class Encoded:
     Attributes:
         answer_start: From here on is what the model has to say.
         quoted: Places inside quotations of the answer, which the engine's constraint writes.
+        is_text: It is no conversation but running text, of which every token counts.
     """
 
     ids: tuple[int, ...]
     answer_start: int
     quoted: frozenset[int] = frozenset()
+    is_text: bool = False
 
 
 def build_tokenizer(texts: Iterable[str], *, vocabulary: int) -> Tokenizer:

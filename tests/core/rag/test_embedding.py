@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.encoder.minilm import WEIGHTS_SHA256, minilm_folder
 from core.errors import ModelError
-from core.rag import embedding
-from core.rag.embedding import DIMENSIONS, Embedder, _package_folder
+from core.rag.embedding import DIMENSIONS, Embedder
 
 
 def test_vectors_are_unit_float32_and_the_same_each_time(embedder: Embedder) -> None:
@@ -47,12 +47,12 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
 
 def test_other_weights_are_refused(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"not the weights")
-    with pytest.raises(ModelError, match=f"expected {embedding.WEIGHTS_SHA256}"):
+    with pytest.raises(ModelError, match=f"expected {WEIGHTS_SHA256}"):
         Embedder(folder=tmp_path).embed(["x"])
 
 
 def test_broken_configuration_is_refused(tmp_path: Path) -> None:
-    shutil.copyfile(_package_folder() / "model.safetensors", tmp_path / "model.safetensors")
+    shutil.copyfile(minilm_folder() / "model.safetensors", tmp_path / "model.safetensors")
     (tmp_path / "modules.json").write_text("{broken")
     with pytest.raises(ModelError, match="doesn't load"):
         Embedder(folder=tmp_path).embed(["x"])

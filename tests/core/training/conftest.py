@@ -10,14 +10,12 @@ from core.training.starter_sources import load_sources
 
 TINY_SHAPE = Shape(vocabulary=420, hidden=32, layers=1, heads=2, feed_forward=48, context_tokens=4096)
 TINY_RECIPE = Recipe(
-    tokens=12_000,
+    tokens=40_000,
     seed=3,
     shape=TINY_SHAPE,
-    reading_tokens=6_000,
-    quoting_tokens=9_000,
-    copying_tokens=3_000,
-    warmup_tokens=1_000,
-    decay_tokens=4_000,
+    warmup=0.1,
+    decay=0.3,
+    rows=24,
     batch_tokens=1_000,
     max_tokens=2_500,
     tokenizer_texts=40,

@@ -1,9 +1,12 @@
+from random import Random
+
 import pytest
 
 from core.rag.prompt import STYLES
 from core.training import starter_phrases as phrases
 from core.training.starter_data import KINDS, LATER_KINDS, build_conversation
 from core.training.starter_evaluation import is_well_formed
+from core.training.starter_words import load_words, mistype
 
 
 @pytest.mark.parametrize("shares", [KINDS, LATER_KINDS])
@@ -84,3 +87,25 @@ def test_lead_in_follows_the_style(style):
 )
 def test_lead_in_follows_the_question(question, lead):
     assert phrases.lead_in(question, style="balanced") == lead
+
+
+def test_harmless_lookalikes_are_never_refused(sources):
+    turns = [build_conversation(sources, seed=10, index=i, kind="lookalike") for i in range(120)]
+    assert {turn.answer == phrases.ABSTAIN for turn in turns} == {True, False}
+    assert all(turn.gold or turn.answer == phrases.ABSTAIN for turn in turns)
+
+
+def test_wordings_of_evaluation_are_not_those_of_training():
+    seen, unseen = load_words(held_out=False), load_words(held_out=True)
+    for kind, asked in unseen.talk.items():
+        assert asked
+        assert not set(asked) & set(seen.talk[kind])
+    assert not set(unseen.requests["harmful"]["acts"]) & set(seen.requests["harmful"]["acts"])
+
+
+def test_a_slip_changes_a_text_a_little():
+    random = Random(1)
+    slips = {mistype(random, "good morning") for _ in range(200)}
+    assert len(slips) > 20
+    assert all(11 <= len(slip) <= 13 for slip in slips)
+    assert mistype(random, "hi") == "hi"

@@ -4,8 +4,9 @@ import pytest
 
 from core.errors import ModelError
 from core.schema import Message, digest_of
+from core.training.starter_card import Figure
 from core.training.starter_data import Conversation
-from core.training.starter_evaluation import Figure, evaluate_starter, is_well_formed
+from core.training.starter_evaluation import evaluate_starter, is_well_formed
 from core.training.starter_evidence import number_evidence
 from core.training.starter_sources import Passage
 

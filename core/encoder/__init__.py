@@ -1,0 +1,1 @@
+"""The small encoders that read text for the reader and the rails."""
