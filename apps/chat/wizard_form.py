@@ -52,7 +52,7 @@ class WizardForm:
         self._to_create.click(self._summarise, decided, [self._steps, self._summary, self._problem], **PRIVATE)
         search = [self._search, self._category, self._chosen]
         found = [self._picks, self._found]
-        narrowed = [self._search.input, self._category.input]
+        narrowed = [self._search.change, self._category.input]  # a pasted text is one event, told before its value
         gr.on(narrowed, self._find, search, found, trigger_mode="always_last", **PRIVATE)
         # after the opening, with what was typed meanwhile: an answer to an empty search may not come last
         opening.then(self._find, search, found, **PRIVATE)

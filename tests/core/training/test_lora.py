@@ -28,7 +28,7 @@ def profile(sources, tiny_recipe, tmp_path_factory):
     turns = (build_conversation(sources, seed=1, index=i) for i in range(40))
     tokenizer = build_tokenizer((render_chat(t.messages) for t in turns), vocabulary=tiny_recipe.shape.vocabulary)
     model = build_model(tiny_recipe.shape, seed=1, pad=0, end=1)
-    export_model(model, tokenizer, folder, record=TrainingRecord({}, 0, 0, 0.0, []))
+    export_model(model, tokenizer, folder, record=TrainingRecord({}, "cpu", 0, 0, 0.0, []))
     return ModelProfile(name="tiny", model=str(folder), dtype="float32")
 
 

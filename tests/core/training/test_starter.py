@@ -34,7 +34,7 @@ from core.training.starter import train_starter
 
 def kill_at(report):
     if report.step == 3:
-        print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+        print(*(f"child:{child.pid}" for child in multiprocessing.active_children()), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 
 work = Path(sys.argv[2])
@@ -108,7 +108,7 @@ def _train_and_kill(source_folder, folder, *, workers):
         killed = subprocess.run(command, env=environment, cwd=ROOT, stdout=out, stderr=out, timeout=200)
     said = (folder / "out").read_text()
     assert killed.returncode == -signal.SIGKILL, said
-    return [int(number) for number in said.split() if number.isdigit()]
+    return [int(word.removeprefix("child:")) for word in said.split() if word.startswith("child:")]
 
 
 def test_worker_processes_end_with_a_killed_training(source_folder, tmp_path):
