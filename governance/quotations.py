@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from core.schema import Evidence
 
 _CITATION = re.compile(r"\[(\d{1,2})\]")
+_END = re.compile(r"” \[(\d{1,2})\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,24 +22,37 @@ class QuotationCheck:
     cited: tuple[int, ...] = ()
 
 
-def check_quotations(text: str, evidence: Sequence[Evidence]) -> QuotationCheck:
-    """Count the quotations of an answer and those that their evidence holds verbatim.
+@dataclass(frozen=True, slots=True)
+class Quotation:
+    """A run of an answer between “ and ”; `number` is what it cites, None when the quotation never ends."""
+
+    text: str
+    number: int | None
+    is_verbatim: bool
+
+
+def read_quotations(text: str, evidence: Sequence[Evidence]) -> tuple[Quotation, ...]:
+    """Return the quotations of an answer in order.
 
     A quotation may itself hold quotation marks, so for every “ the longest run that ends in ” [n] and stands in
-    evidence n counts; when none does, the shortest run is an unsupported quotation.
+    evidence n counts; when none does, the shortest run is a quotation that is not verbatim.
     """
     by_number = {each.number: each.text for each in evidence}
-    checked = supported = 0
-    at = text.find("“")
+    found, at = [], text.find("“")
     while at >= 0:
-        ends = list(re.finditer(r"” \[(\d{1,2})\]", text[at:]))
+        ends = list(_END.finditer(text, at + 1))
         if not ends:
-            checked += 1
+            found.append(Quotation(text[at + 1 :], None, False))
             break
-        good = [m for m in ends if text[at + 1 : at + m.start()] in by_number.get(int(m[1]), "")]
-        chosen = good[-1] if good else ends[0]
-        checked += 1
-        supported += bool(good)
-        at = text.find("“", at + chosen.end())
-    cited = sorted({int(m[1]) for m in _CITATION.finditer(text)} & set(by_number))
-    return QuotationCheck(checked, supported, tuple(cited))
+        good = [end for end in ends if text[at + 1 : end.start()] in by_number.get(int(end[1]), "")]
+        end = good[-1] if good else ends[0]
+        found.append(Quotation(text[at + 1 : end.start()], int(end[1]), bool(good)))
+        at = text.find("“", end.end())
+    return tuple(found)
+
+
+def check_quotations(text: str, evidence: Sequence[Evidence]) -> QuotationCheck:
+    """Count the quotations of an answer and those that their evidence holds verbatim."""
+    found = read_quotations(text, evidence)
+    cited = sorted({int(m[1]) for m in _CITATION.finditer(text)} & {each.number for each in evidence})
+    return QuotationCheck(len(found), sum(each.is_verbatim for each in found), tuple(cited))

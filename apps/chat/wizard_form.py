@@ -102,8 +102,12 @@ class WizardForm:
     def _lay_out_datasets(self) -> None:
         with gr.Step("Datasets", id=DATASETS):
             with gr.Row():
-                self._search = gr.Textbox("", label="Search", placeholder="Title, description or id", scale=3)
-                self._category = gr.Dropdown([("All categories", "")], value="", label="Category", scale=2)
+                self._search = gr.Textbox(
+                    "", label="Search", placeholder="Title, description or id", scale=3, min_width=240
+                )
+                self._category = gr.Dropdown(
+                    [("All categories", "")], value="", label="Category", scale=2, min_width=200
+                )
             self._found = _html()
             self._picks = gr.CheckboxGroup([], label="Datasets that it may answer from", elem_id="dataset-picks")
             self._picked = _html(_line("None chosen: the agent can't look anything up."))

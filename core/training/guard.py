@@ -16,10 +16,10 @@ from random import Random
 from typing import cast
 
 import torch
-from tokenizers import Tokenizer
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
+from core.encoder.packing import load_tokenizer
 from core.training.guard_batches import UNKNOWN, GuardBatch, Window, batches, collate, cut_windows
 from core.training.guard_evaluation import find_thresholds, format_report, report_by_source, score_rows
 from core.training.guard_model import GuardModel, load_guard_base, save_guard
@@ -72,7 +72,7 @@ def train_guard(
     """
     torch.manual_seed(recipe.seed)
     model = load_guard_base(base).to(device)
-    windows = cut_windows(rows, load_guard_tokenizer(base), every=False)
+    windows = cut_windows(rows, load_tokenizer((base / "tokenizer.json").read_text(encoding="utf-8")), every=False)
     optimizer = torch.optim.AdamW(_parameters(model, recipe), weight_decay=0.01, fused=device == "cuda")
     rates = [group["lr"] for group in optimizer.param_groups]
     mean = AveragedModel(model, multi_avg_fn=_running_mean(recipe.average))
@@ -113,14 +113,6 @@ def guard_loss(model: GuardModel, batch: GuardBatch, recipe: GuardRecipe, *, dev
     return 2 * whole + hazards + recipe.tag_weight * names / (flat != UNKNOWN).sum().clamp(min=1)
 
 
-def load_guard_tokenizer(base: Path) -> Tokenizer:
-    """Return MiniLM's tokenizer, without its own limits."""
-    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
-
-
 def main() -> None:
     """Train, set thresholds, print figures of each source, and write weights and `report.json`."""
     options = _options()
@@ -139,7 +131,7 @@ def main() -> None:
         report=_say,
     )
     files = save_guard(model, options.output)
-    tokenizer = load_guard_tokenizer(options.base)
+    tokenizer = load_tokenizer((options.base / "tokenizer.json").read_text(encoding="utf-8"))
     calibration = read_rows(options.data / "calibration.jsonl.gz")
     scores = score_rows(model, calibration, tokenizer, device=options.device)
     thresholds = find_thresholds(scores.labels, calibration)

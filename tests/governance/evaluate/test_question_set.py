@@ -6,7 +6,8 @@ import pytest
 from core.schema import Evidence, Message
 from governance.errors import InputError
 from governance.evaluate.question_set import Expected, StarterQuestion, find_problem, load_questions, refusal_by
-from governance.evaluate.turn import Turn, read_quotations
+from governance.evaluate.turn import Turn
+from governance.quotations import read_quotations
 
 SHIPPED = Path(__file__).parents[3] / "data" / "questions" / "starter.jsonl"
 EVIDENCE = Evidence(
