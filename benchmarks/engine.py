@@ -115,7 +115,9 @@ def _time_picks(tokenizer: Any, *, is_quoting: bool) -> float:
     for seed in range(PICK_RUNS):
         start = time.perf_counter()
         constraint = (
-            QuotingConstraint(EVIDENCE, quoting="always", vocabulary=vocabulary, end_tokens=frozenset({end}))
+            QuotingConstraint(
+                EVIDENCE, quoting="always", vocabulary=vocabulary, encode=tokenizer.encode, end_tokens=frozenset({end})
+            )
             if is_quoting
             else None
         )

@@ -74,6 +74,8 @@ class Evidence:
     Attributes:
         sentences: The quotable units of `text`, in order, each a verbatim substring of it.
         sentence_scores: How far each sentence answers the question, 0..1, same length as `sentences`.
+        answering: Places in `sentences` of those that an answer should quote, best first; an answer that has to quote
+            and finds none named quotes what it likes.
     """
 
     number: int
@@ -88,6 +90,7 @@ class Evidence:
     score: float
     sentences: tuple[str, ...] = ()
     sentence_scores: tuple[float, ...] = ()
+    answering: tuple[int, ...] = ()
 
     def digest(self) -> str:
         """Return the digest of the text that the model saw."""

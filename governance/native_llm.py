@@ -30,6 +30,7 @@ from governance.identity import authorize
 from governance.ledger import ContentVault, Ledger
 from governance.quotations import check_quotations
 from governance.rails import Masker
+from governance.refusals import is_refusal
 from governance.release import ReleaseGate
 from governance.schema import (
     Actor,
@@ -48,6 +49,9 @@ from governance.turn_record import TurnRecord
 
 STEPS = ("authorise", "input_rails", "intent", "retrieve", "retrieval_rails", "generate", "release", "outcome")
 SMALL_MODEL_PARAMETERS = 1_000_000_000
+REFUSAL_TOKENS = 96
+OPENING = 80  # characters by which a refusal shows itself
+DECLINED = Decision("block", "the model declined in its own words", "model.declined")
 ALLOWED = Decision("allow", "every check passed", "turn.allowed")
 
 
@@ -209,16 +213,17 @@ class NativeLLM:
 
         gate = self._governance.open_gate(agent=agent, actor=actor, masker=masker)
         if found.outcome == "nothing" or (found.outcome == "found" and not record.evidence):
-            yield from answer.offer(gate.push(_nothing_found(found)))
+            text = self._refusal(record, conversation, config) or _nothing_found(found)
+            yield from answer.offer(gate.push(text))
             yield from answer.offer(gate.finish())
-            return _gate_ending(record, gate, answered="abstained")
+            return _gate_ending(record, gate, answered="abstained", text=text)
 
         # 5. Generate, with a Permit for exactly this prompt. 6. Release what the output rails have passed.
         request = self._request(record, conversation, config)
         yield from self._generate(record, answer, request, gate)
         yield StageDone("generate", record.stage_ms["generate"])
         yield StageDone("release", record.stage_ms["release"])
-        return _gate_ending(record, gate, answered="answered")
+        return _gate_ending(record, gate, answered="answered", text=answer.text + answer.waiting)
 
     def _authorise(self, actor: Actor, agent: AgentView) -> Decision:
         if agent.retired_at is not None:
@@ -264,10 +269,7 @@ class NativeLLM:
     def _generate(
         self, record: TurnRecord, answer: _Answer, request: GenerateRequest, gate: ReleaseGate
     ) -> Iterator[TurnEvent]:
-        record.prompt_digest = request.digest()
-        permit = self._permits.issue(record.prompt_digest, turn_id=record.turn_id)
-        pieces = self.engine.generate(request, permit=permit)
-        with closing(pieces):  # type: ignore[type-var]
+        with closing(self._start(record, request)) as pieces:  # type: ignore[type-var]
             while not gate.stopped:
                 with record.stage("generate"):
                     event = next(pieces, None)
@@ -283,11 +285,33 @@ class NativeLLM:
             tail = gate.finish()
         yield from answer.offer(tail)
 
+    def _start(self, record: TurnRecord, request: GenerateRequest) -> Iterator[Delta | Finish]:
+        record.prompt_digest = request.digest()
+        permit = self._permits.issue(record.prompt_digest, turn_id=record.turn_id)
+        return self.engine.generate(request, permit=permit)
+
+    def _refusal(self, record: TurnRecord, conversation: Sequence[Message], config: GenerateConfig) -> str:
+        """Return what the model says without evidence when it declines, else nothing: then its words stay unseen."""
+        config = replace(config, max_tokens=min(config.max_tokens, REFUSAL_TOKENS))
+        text = ""
+        with (
+            record.stage("generate"),
+            closing(self._start(record, self._request(record, conversation, config))) as pieces,  # type: ignore[type-var]
+        ):
+            for event in pieces:
+                if isinstance(event, Finish):
+                    record.finish = event
+                    break
+                text += event.text
+                if len(text) > OPENING and not is_refusal(text):
+                    return ""
+        return text if is_refusal(text) else ""
+
     def _finish(
         self, record: TurnRecord, answer: _Answer, outcome: Outcome, decision: Decision, messages: Sequence[Message]
     ) -> Iterator[TurnEvent]:
         # 7. Record the outcome; what still waits is released only when the record is sealed.
-        if not decision.allowed:
+        if decision.message and not decision.allowed:
             separator = "\n\n" if answer.text or answer.waiting else ""
             yield from answer.offer(separator + decision.message)
         body, receipt, problem = self._seal(record, answer, outcome, decision, messages)
@@ -357,11 +381,13 @@ def _ending(decision: Decision) -> Ending:
     return ("escalated" if decision.action == "escalate" else "refused"), decision
 
 
-def _gate_ending(record: TurnRecord, gate: ReleaseGate, *, answered: Outcome) -> Ending:
+def _gate_ending(record: TurnRecord, gate: ReleaseGate, *, answered: Outcome, text: str) -> Ending:
     record.note("output", gate.decision, gate.findings, gate.rail_ms)
     record.max_held_chars = gate.max_held_chars
     if not gate.decision.allowed:
         return _ending(gate.decision)
+    if is_refusal(text):
+        return "refused", DECLINED
     masked = [
         decision
         for stage, decision in record.decisions

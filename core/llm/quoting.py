@@ -4,12 +4,15 @@ Works on the bytes that tokens write, with any tokenizer that can write them. A 
 its unit ends, by position: marks, brackets or markup inside a unit mean nothing. Free text outside quotations is not
 checked for truth.
 
+An answer that has to quote quotes every unit that the evidence names as answering, in that order; when none is named,
+one of its choice. Where a single unit may come, all of it is known: `forced` gives it without asking the model.
+
 In free text `”` is never written, and `[` before a digit only as the policy says: "always" allows citations only
 behind quotations, "when_cited" also free ones, of numbers that exist.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.llm.vocabulary import Vocabulary
@@ -21,6 +24,9 @@ SURE = 0.9999  # scores beyond count as this
 LEAD_IN_BYTES = 200  # an answer that has to quote opens at the next word after this much text, ...
 LEAD_IN_LIMIT = LEAD_IN_BYTES + 40  # ... or in the middle of an endless one
 
+LIST_MARK = b"- "
+
+_NEXT_POINT = b"\n" + LIST_MARK + OPEN
 _DIGITS = b"0123456789"
 _GOES_ON = _DIGITS + b"]\x80\x9c\x9d"  # first bytes that can complete a citation or a mark begun before
 _OPENED = b"opened"
@@ -61,20 +67,41 @@ class QuotingConstraint:
     """Follows one answer token by token and says what may come next. Not shared between answers."""
 
     def __init__(
-        self, evidence: Sequence[Evidence], *, quoting: Quoting, vocabulary: Vocabulary, end_tokens: frozenset[int]
+        self,
+        evidence: Sequence[Evidence],
+        *,
+        quoting: Quoting,
+        vocabulary: Vocabulary,
+        encode: Callable[[str], Sequence[int]],
+        end_tokens: frozenset[int],
     ) -> None:
+        """Read the evidence.
+
+        Args:
+            evidence: What may be quoted.
+            quoting: Whether an answer has to quote.
+            vocabulary: What each token writes.
+            encode: Gives the tokens of a text without special ones, as the model knows it.
+            end_tokens: Tokens that end an answer.
+        """
         self._vocabulary = vocabulary
+        self._encode = encode
         self._end_tokens = end_tokens
         self._numbers = _free_numbers(evidence, vocabulary) if quoting == "when_cited" else frozenset()
         self._openers = [opener for opener in (OPEN, b" " + OPEN) if vocabulary.can_write(opener)]
-        self._unused = _read_units(evidence, vocabulary) if self._openers else []
-        self._due = quoting == "always" and bool(self._unused)
+        units = _read_units(evidence, vocabulary) if self._openers else {}
+        self._unused = list(units.values())
+        named = [units[number, place] for number, place in _named(evidence) if (number, place) in units]
+        due = [[unit] for unit in named] or [self._unused]
+        self._due: list[list[_Unit]] = due if quoting == "always" and self._unused else []  # each: one of these
         self._alive: list[_Unit] = []
         self._written = b""  # since the quotation opened
         self._opener = b""  # what is left to write of a mark that has to open now
         self._tail = b""  # of free text: what may become a mark or a citation
         self._last = b" "
+        self._line = b""  # what the line holds before its first quotation
         self._lead_in = 0
+        self._has_quoted = False
         self._bans: dict[bytes, tuple[int, ...]] = {}
 
     @property
@@ -85,12 +112,17 @@ class QuotingConstraint:
     @property
     def has_to_go_on(self) -> bool:
         """Say whether ending now would leave a quotation half written, or a due one out."""
-        return self.is_quoting or self._due
+        return self.is_quoting or bool(self._due)
 
     @property
     def awaits_quotation(self) -> bool:
         """Say whether the answer still has to quote and no quotation is open: its words now are a lead-in."""
-        return self._due and not self.is_quoting
+        return bool(self._due) and not self.is_quoting
+
+    @property
+    def has_quoted(self) -> bool:
+        """Say whether a quotation is complete."""
+        return self._has_quoted
 
     def open_now(self) -> None:
         """Begin with the quotation that is due, without a lead-in."""
@@ -105,7 +137,7 @@ class QuotingConstraint:
             is_spent: The answer's budget is used up: what has to be written is now written the shortest way.
         """
         if self._due and not self.is_quoting and not self._opener and (is_spent or self._is_overdue(preferred)):
-            self._opener = self._openers[0] if self._last.isspace() else self._openers[-1]
+            self._opener = self._next_opener()
         if self._opener:
             return Choice(only=self._spell(self._opener))
         if self.is_quoting:
@@ -113,6 +145,14 @@ class QuotingConstraint:
         if len(self._tail) > 1 and self._tail.startswith(b"["):
             return Choice(only=dict.fromkeys(self._citation_tokens(), 0.0))
         return Choice(banned=self._banned(), may_end=not self._due)
+
+    def forced(self) -> list[int]:
+        """Return the tokens that have to come now, as the tokenizer writes them; empty while there is a choice."""
+        if len(self._alive) != 1 or self._written:
+            return []
+        written = self._alive[0].written
+        tokens = list(self._encode(written.decode()))
+        return tokens if b"".join(self._piece(token) for token in tokens) == written else []
 
     def accept(self, token: int) -> None:
         """Follow the token that was chosen."""
@@ -130,13 +170,15 @@ class QuotingConstraint:
         tail = self._read_free(self._tail, piece)
         self._lead_in += len(piece)
         self._last = piece[-1:] or self._last
+        if not self._has_quoted:
+            self._line = (self._line + piece).rpartition(b"\n")[2]
         if tail == _OPENED:
             self._open()
         else:
             self._tail = tail or b""
 
     def _open(self) -> None:
-        self._alive, self._written, self._tail = list(self._unused), b"", b""
+        self._alive, self._written, self._tail = list(self._due[0] if self._due else self._unused), b"", b""
 
     def _accept_quoted(self, piece: bytes) -> None:
         self._written += piece
@@ -145,14 +187,25 @@ class QuotingConstraint:
         ]
         for unit in self._alive:
             if len(unit.written) == self._position:
-                self._unused = [other for other in self._unused if other.text != unit.text]
-                self._alive, self._due, self._last = [], False, b"]"
-                self._bans.clear()
+                self._complete(unit)
                 return
+
+    def _complete(self, unit: _Unit) -> None:
+        self._unused = [other for other in self._unused if other.text != unit.text]
+        later = [[other for other in due if other.text != unit.text] for due in self._due[1:]]
+        self._due = [due for due in later if due]
+        self._alive, self._last, self._lead_in, self._has_quoted = [], b"]", 0, True
+        self._bans.clear()
 
     @property
     def _position(self) -> int:
         return len(self._written)
+
+    def _next_opener(self) -> bytes:
+        """Return the mark with what stands before it: a list goes on as a list."""
+        if self._has_quoted and self._line in (LIST_MARK, LIST_MARK + OPEN) and self._vocabulary.can_write(_NEXT_POINT):
+            return _NEXT_POINT
+        return self._openers[0] if self._last.isspace() else self._openers[-1]
 
     def _is_overdue(self, preferred: int) -> bool:
         starts_word = (self._vocabulary.pieces[preferred] or b"")[:1].isspace()
@@ -219,16 +272,21 @@ class QuotingConstraint:
         return tail[-1:] if tail[-1:] in (b"[", OPEN[:1]) else b""
 
 
-def _read_units(evidence: Sequence[Evidence], vocabulary: Vocabulary) -> list[_Unit]:
-    units = []
+def _read_units(evidence: Sequence[Evidence], vocabulary: Vocabulary) -> dict[tuple[int, int], _Unit]:
+    """Return the units that can be written, by the number of their evidence and their place in it."""
+    units = {}
     for item in evidence:
         scores = item.sentence_scores or (0.0,) * len(item.sentences)
-        for sentence, score in zip(item.sentences, scores, strict=True):
+        for place, (sentence, score) in enumerate(zip(item.sentences, scores, strict=True)):
             written = f"{sentence}” [{item.number}]".encode()
             goes_from = vocabulary.writable_from(written)
             if sentence.strip() and 0 in goes_from:
-                units.append(_Unit(sentence.encode(), written, score, goes_from))
+                units[item.number, place] = _Unit(sentence.encode(), written, score, goes_from)
     return units
+
+
+def _named(evidence: Sequence[Evidence]) -> list[tuple[int, int]]:
+    return [(item.number, place) for item in evidence for place in item.answering]
 
 
 def _free_numbers(evidence: Sequence[Evidence], vocabulary: Vocabulary) -> frozenset[bytes]:

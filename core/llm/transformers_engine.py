@@ -28,6 +28,7 @@ from core.llm.vocabulary import read_vocabulary
 from core.schema import Delta, Finish, FinishReason, GenerateRequest, ModelInfo, Permit
 
 _SMALL = 100_000_000  # parameters; below, threads cost more time than they save, most of all on a busy machine
+_Step = tuple[torch.Tensor, Any]  # the logits of the next token, and the cache behind them
 _OWN_SENTENCE = re.compile(r"[.!?]\s")  # an end, then more: a decimal point is none
 _CITATION_TOKENS = 16  # room for the marks and the citation around a quotation
 
@@ -115,11 +116,13 @@ class TransformersEngine:
     def _decode(self, request: GenerateRequest) -> Iterator[Delta | Finish]:
         with self._computing:  # tokenizers keep state between calls
             prompt, budget = self._prepare(request)
-        if not (yield from self._write(request, prompt, budget, introduces=True)):
-            yield from self._write(request, prompt, budget, introduces=False)
+        begun = self._forward(prompt.tokens, cache=None, adapter=request.adapter)
+        if not (yield from self._write(request, prompt, budget, begun, introduces=True)):
+            begun = self._begin_again(request, prompt, begun)
+            yield from self._write(request, prompt, budget, begun, introduces=False)
 
     def _write(
-        self, request: GenerateRequest, prompt: Prompt, budget: int, *, introduces: bool
+        self, request: GenerateRequest, prompt: Prompt, budget: int, begun: _Step, *, introduces: bool
     ) -> Generator[Delta | Finish, None, bool]:
         """Yield one answer; give up before any text and return False when what should lead in is a sentence of its own.
 
@@ -130,33 +133,48 @@ class TransformersEngine:
             constraint.open_now()
         sampler = self._sampler(request, constraint)
         stream = TextStream(request.config.stop, strips_first_space=self._vocabulary.strips_first_space)
-        cache: Any = None
-        tokens: Sequence[int] = prompt.tokens
+        logits, cache = begun
+        tokens: list[int] = []
         output_tokens = 0
         lead_in = ""
         reason: FinishReason | None = None
         while reason is None:
-            logits, cache = self._forward(tokens, cache=cache, adapter=request.adapter)
-            token = sampler.pick(logits, is_spent=output_tokens >= budget)
-            output_tokens += 1
-            tokens = (token,)
-            is_quoted = constraint is not None and constraint.is_quoting
-            leads_in = constraint is not None and constraint.awaits_quotation
-            if constraint is not None:
-                constraint.accept(token)
-            lead_in += stream.push(self._vocabulary.pieces[token] or b"", is_quoted=is_quoted)
-            if introduces and leads_in and _OWN_SENTENCE.search(lead_in):
-                return False
-            if lead_in and not (constraint is not None and constraint.awaits_quotation):
-                yield Delta(lead_in)
-                lead_in = ""
-            reason = self._reason(token, stream=stream, constraint=constraint, is_spent=output_tokens >= budget)
-            if output_tokens >= prompt.room and reason is None:
-                raise EngineError("The context is full in the middle of a quotation; attach less evidence.")
+            if tokens:
+                logits, cache = self._forward(tokens, cache=cache, adapter=request.adapter)
+            coming = [sampler.pick(logits, is_spent=output_tokens >= budget)]
+            tokens = []
+            while coming and reason is None:
+                token = coming.pop(0)
+                tokens.append(token)
+                output_tokens += 1
+                is_quoted = constraint is not None and constraint.is_quoting
+                leads_in = constraint is not None and constraint.awaits_quotation and not constraint.has_quoted
+                if constraint is not None:
+                    constraint.accept(token)
+                lead_in += stream.push(self._vocabulary.pieces[token] or b"", is_quoted=is_quoted)
+                if introduces and leads_in and _OWN_SENTENCE.search(lead_in):
+                    return False
+                if lead_in and not (constraint is not None and constraint.awaits_quotation):
+                    yield Delta(lead_in)
+                    lead_in = ""
+                reason = self._reason(token, stream=stream, constraint=constraint, is_spent=output_tokens >= budget)
+                if output_tokens >= prompt.room and reason is None:
+                    raise EngineError("The context is full in the middle of a quotation; attach less evidence.")
+                if not coming and constraint is not None:
+                    coming = constraint.forced()
         if text := lead_in + stream.flush():
             yield Delta(text)
         yield Finish(reason, len(prompt.tokens), output_tokens, prompt.trimmed_messages)
         return True
+
+    def _begin_again(self, request: GenerateRequest, prompt: Prompt, begun: _Step) -> _Step:
+        """Return what reading the prompt gave, without reading it again where the cache can be cut back to it."""
+        logits, cache = begun
+        try:
+            cache.crop(len(prompt.tokens))
+        except (AttributeError, NotImplementedError, ValueError):
+            return self._forward(prompt.tokens, cache=None, adapter=request.adapter)
+        return logits, cache
 
     def _prepare(self, request: GenerateRequest) -> tuple[Prompt, int]:
         reserve = self._quotation_tokens(request)
@@ -170,11 +188,15 @@ class TransformersEngine:
         return prompt, min(request.config.max_tokens, prompt.room - reserve)
 
     def _quotation_tokens(self, request: GenerateRequest) -> int:
-        units = [unit for item in request.evidence for unit in item.sentences]
-        if request.quoting == "off" or not units:
+        """Return the tokens to keep free: for all that has to be quoted, or for any one quotation."""
+        if request.quoting == "off":
             return 0
-        longest = max(units, key=len)
-        return len(self._tokenizer.encode(longest, add_special_tokens=False)) + _CITATION_TOKENS
+        units = [unit for item in request.evidence for unit in item.sentences]
+        named = [item.sentences[place] for item in request.evidence for place in item.answering]
+        return max(sum(map(self._room_for, named)), self._room_for(max(units, key=len)) if units else 0)
+
+    def _room_for(self, unit: str) -> int:
+        return len(self._tokenizer.encode(unit, add_special_tokens=False)) + _CITATION_TOKENS
 
     def _constraint(self, request: GenerateRequest) -> QuotingConstraint | None:
         if request.quoting == "off":
@@ -183,6 +205,7 @@ class TransformersEngine:
             request.evidence,
             quoting=request.quoting,
             vocabulary=self._vocabulary,
+            encode=lambda text: self._tokenizer.encode(text, add_special_tokens=False),
             end_tokens=frozenset(self._end_tokens),
         )
 
@@ -196,7 +219,7 @@ class TransformersEngine:
         )
 
     @torch.inference_mode()
-    def _forward(self, tokens: Sequence[int], *, cache: Any, adapter: str | None) -> tuple[torch.Tensor, Any]:
+    def _forward(self, tokens: Sequence[int], *, cache: Any, adapter: str | None) -> _Step:
         input_ids = torch.tensor([tokens], device=self._device)
         with self._computing:
             if self._device.type == "cpu" and self._info.parameters < _SMALL:

@@ -50,6 +50,13 @@ _REFERS_BACK = re.compile(
     r"(?:this|that|these|those)\b",
     re.I,
 )
+_ASKS = r"(?:what|how|who|whom|whose|where|when|which|why|until when|since when|by when)"
+_NEXT_PART = re.compile(
+    rf"(?<=\?)\s+(?=\S)|,?\s+(?:and|or)\s+(?={_ASKS}\b)"
+    rf"|,\s+and\s+(?=(?:\w+ ){{0,2}}{_ASKS}\b|(?:is|are|do|does|did|can|may|must|should|will)\b)",
+    re.I,
+)
+_PART_WORDS = 3
 _SHORT_WORDS = 3
 _FOLLOW_UP_WORDS = 12
 
@@ -77,6 +84,22 @@ def search_query(conversation: Sequence[Message]) -> str:
         earlier = next((text for text in reversed(asked[:-1]) if needs_evidence(text)), "")
         last = f"{earlier}\n{last}".strip()
     return last[-MAX_QUERY:]
+
+
+def question_parts(query: str) -> list[str]:
+    """Return what is asked one by one, as queries: "What is A, and when is B?" asks twice.
+
+    A part that can't be understood alone ("when is it due?") keeps what stood before it as an earlier line, any other
+    only the numbers of the whole, such as a year.
+    """
+    *earlier, last = query.split("\n")
+    pieces = [piece.strip() for piece in _NEXT_PART.split(last) if piece.strip()]
+    if len(pieces) < 2 or any(len(piece.split()) < _PART_WORDS for piece in pieces):
+        return [query]
+    numbers = " ".join(re.findall(r"\S*\d[^\s,?]*", last))
+    rest = [numbers] if numbers else []
+    before = [pieces[:number] if is_follow_up(piece) else rest for number, piece in enumerate(pieces)]
+    return ["\n".join([*earlier, *lines, piece]) for lines, piece in zip(before, pieces, strict=True)]
 
 
 def is_follow_up(text: str) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core.errors import RetrievalError
 from core.rag.embedding import Embedder
 from core.rag.lexical import LexicalIndex
-from core.rag.question import needs_evidence, search_query
+from core.rag.question import needs_evidence, question_parts, search_query
 from core.rag.reader import Reader
 from core.rag.sentences import split_sentences
 from core.rag.vectors import VectorIndex
@@ -25,6 +25,7 @@ DEPTH = 50  # results taken from each index
 READ = 16  # fused results that are read
 RRF_K = 60  # reciprocal rank fusion, Cormack, Clarke and Buettcher 2009
 NEAREST = 3
+NEARLY = 0.45  # of the best sentence's odds: a second sentence with as much is quoted too
 ATTEMPTS = 3
 
 
@@ -32,6 +33,16 @@ ATTEMPTS = 3
 class _Source:
     title: str
     licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """A passage with its sentences' scores for each part of the question."""
+
+    row: ChunkRow
+    source: _Source
+    sentences: tuple[str, ...]
+    by_part: list[list[float]]
 
 
 class HybridRetriever:
@@ -87,31 +98,65 @@ class HybridRetriever:
 
     def _read(self, session: Session, query: str, found: Sequence[tuple[str, float]], *, top_k: int) -> Retrieval:
         rows = {row.id: row for row in session.scalars(select(ChunkRow).where(ChunkRow.id.in_([i for i, _ in found])))}
-        titles = _sources(session, {row.dataset_id for row in rows.values()})
-        read = [self._evidence(query, rows[i], titles, similarity=s) for i, s in found if i in rows]
-        ranked = sorted(read, key=lambda e: -e.score)[:top_k]
+        sources = _sources(session, {row.dataset_id for row in rows.values()})
+        parts = question_parts(query)
+        scored = [self._score(parts, rows[i], sources[rows[i].dataset_id], similarity=s) for i, s in found if i in rows]
+        answers = choose_answers([each.by_part for each in scored], threshold=self._threshold)
+        evidence = [_evidence(each, answering) for each, answering in zip(scored, answers, strict=True)]
+        ranked = sorted(evidence, key=lambda e: (not e.answering, -e.score))[:top_k]
         if not ranked or ranked[0].score < self._threshold:
             return Retrieval("nothing", nearest=tuple(dict.fromkeys(e.document for e in ranked))[:NEAREST])
         return Retrieval("found", tuple(replace(e, number=n) for n, e in enumerate(ranked, start=1)))
 
-    def _evidence(self, query: str, row: ChunkRow, sources: dict[str, _Source], *, similarity: float) -> Evidence:
+    def _score(self, parts: Sequence[str], row: ChunkRow, source: _Source, *, similarity: float) -> _Scored:
         sentences = split_sentences(row.text)
-        context = f"{sources[row.dataset_id].title} {row.document} {row.place}"
-        scores = self._reader.score(query, sentences, context=context, similarity=similarity)
-        return Evidence(
-            number=1,
-            chunk_id=row.id,
-            dataset_id=row.dataset_id,
-            dataset_version=row.version,
-            dataset_title=sources[row.dataset_id].title,
-            document=row.document,
-            place=row.place,
-            licence=sources[row.dataset_id].licence,
-            text=row.text,
-            score=max(scores, default=0.0),
-            sentences=tuple(sentences),
-            sentence_scores=tuple(scores),
-        )
+        context = f"{source.title} {row.document} {row.place}"
+        by_part = [self._reader.score(part, sentences, context=context, similarity=similarity) for part in parts]
+        return _Scored(row, source, tuple(sentences), by_part)
+
+
+def choose_answers(scores: Sequence[Sequence[Sequence[float]]], *, threshold: float) -> list[tuple[int, ...]]:
+    """Return for each passage the places of the sentences to quote, best first.
+
+    Each part of a question is answered by its best sentence. A question of one part is answered by two when the second
+    is nearly as good, since then nothing tells which of them is meant.
+
+    Args:
+        scores: Of each sentence, by passage and by part of the question.
+        threshold: Score below which a sentence answers nothing.
+    """
+    chosen: dict[tuple[int, int], float] = {}
+    parts = len(scores[0]) if scores else 0
+    for part in range(parts):
+        found = {(p, s): score for p, passage in enumerate(scores) for s, score in enumerate(passage[part])}
+        good = sorted((at for at in found if found[at] >= threshold), key=lambda at: -found[at])
+        chosen |= {at: found[at] for at in good[:1]}
+        if parts == 1:
+            chosen |= {at: found[at] for at in good[1:2] if _odds(found[at]) >= NEARLY * _odds(found[good[0]])}
+    return [tuple(sorted((s for q, s in chosen if q == p), key=lambda s: -chosen[p, s])) for p in range(len(scores))]
+
+
+def _odds(score: float) -> float:
+    return score / max(1 - score, 1e-9)
+
+
+def _evidence(scored: _Scored, answering: tuple[int, ...]) -> Evidence:
+    scores = tuple(map(max, zip(*scored.by_part, strict=True)))
+    return Evidence(
+        number=1,
+        chunk_id=scored.row.id,
+        dataset_id=scored.row.dataset_id,
+        dataset_version=scored.row.version,
+        dataset_title=scored.source.title,
+        document=scored.row.document,
+        place=scored.row.place,
+        licence=scored.source.licence,
+        text=scored.row.text,
+        score=max(scores, default=0.0),
+        sentences=scored.sentences,
+        sentence_scores=scores,
+        answering=answering,
+    )
 
 
 def fuse_ranks(rankings: Sequence[Sequence[str]]) -> list[str]:

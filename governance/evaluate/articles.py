@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from core.datasets.card import DatasetCard
 from core.rag.embedding import Embedder
 from core.rag.reader import Reader
+from core.rag.retriever import choose_answers
 from core.rag.sentences import split_sentences
 from core.schema import Evidence, Message, Retrieval, Retriever
 from core.training.starter_sources import Passage, Question
@@ -93,14 +94,15 @@ class Judge:
     def read(self, question: str, evidence: Sequence[Evidence]) -> list[Evidence]:
         """Return evidence with the reader's scores, numbered in its order."""
         asked, *held = self.embedder.embed([question, *(f"{e.document} > {e.place}\n{e.text}" for e in evidence)])
-        read = []
-        for number, (e, vector) in enumerate(zip(evidence, held, strict=True), start=1):
-            context = f"{e.dataset_title} {e.document} {e.place}"
-            similarity = float(asked @ vector)
-            scores = self.reader.score(question, e.sentences, context=context, similarity=similarity)
-            best = max(scores, default=0.0)
-            read.append(replace(e, number=number, sentence_scores=tuple(scores), score=best))
-        return read
+        scores = []
+        for e, vector in zip(evidence, held, strict=True):
+            context, similarity = f"{e.dataset_title} {e.document} {e.place}", float(asked @ vector)
+            scores.append(self.reader.score(question, e.sentences, context=context, similarity=similarity))
+        answers = choose_answers([[each] for each in scores], threshold=0.0)
+        return [
+            replace(e, number=n, sentence_scores=tuple(own), score=max(own, default=0.0), answering=answering)
+            for n, (e, own, answering) in enumerate(zip(evidence, scores, answers, strict=True), start=1)
+        ]
 
     def read_shuffled(self, question: Question, others: Sequence[Evidence], *, random: Random) -> list[Evidence]:
         """Return the gold passage and three others, scored, in random order and numbered in it."""

@@ -176,7 +176,7 @@ class _Tally:
 
 
 def _alone_cites_gold(study: _Study, question: Question, mixed: Sequence[Evidence]) -> bool:
-    unread = [replace(e, sentence_scores=()) for e in mixed]
+    unread = [replace(e, sentence_scores=(), answering=()) for e in mixed]
     text = study.bench.ask_alone(question.text, evidence=unread, quoting="always")
     cited = check_quotations(text, unread).cited
     return bool(cited) and is_gold(unread[cited[0] - 1], question)

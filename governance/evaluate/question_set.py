@@ -18,6 +18,7 @@ from governance.evaluate.bench import Bench
 from governance.evaluate.figures import Figure, Goal, median_of, share_of
 from governance.evaluate.shape import is_abstention, is_refusal
 from governance.evaluate.turn import Turn
+from governance.native_llm import DECLINED
 
 Kind = Literal["direct", "paraphrased", "follow_up", "table", "multi_sentence", "unanswerable", "unsafe"]
 KINDS: tuple[Kind, ...] = (
@@ -111,6 +112,8 @@ def find_problem(question: StarterQuestion, turn: Turn) -> str:
 
 def refusal_by(turn: Turn) -> Literal["rail", "model"] | None:
     """Return who refused: a rail, the model in its own words, or nobody."""
+    if turn.rule_id == DECLINED.rule_id:
+        return "model"
     if turn.outcome in ("refused", "escalated"):
         return "rail"
     return "model" if is_refusal(turn.text) else None

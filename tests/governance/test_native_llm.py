@@ -115,7 +115,7 @@ def test_evidence_is_numbered_once_after_a_poisoned_passage_was_dropped(store: S
     assert [e["number"] for e in record["evidence"]] == [1]
 
 
-def test_answer_without_evidence_says_so_and_is_not_generated(store: Store) -> None:
+def test_answer_without_evidence_says_so_whatever_the_model_would_have_said(store: Store) -> None:
     door = open_door(store, found=Retrieval("nothing", nearest=("Travel policy", "Handbook")))
     add_dataset(store, "handbook")
     actor = door.user("ada")
@@ -124,7 +124,29 @@ def test_answer_without_evidence_says_so_and_is_not_generated(store: Store) -> N
     assert end.text == (
         "I can't find that in the datasets attached to this agent. The nearest documents are: Travel policy; Handbook."
     )
-    assert door.requests == []
+    assert door.requests[0].evidence == ()
+
+
+REFUSAL = "I can't help with that, because it could harm someone."
+
+
+def test_model_may_decline_where_nothing_was_found(store: Store) -> None:
+    door = open_door(store, found=Retrieval("nothing", nearest=("Handbook",)), reply=lambda _: REFUSAL)
+    add_dataset(store, "handbook")
+    actor = door.user("ada")
+    end = closed(list(door.native_llm.chat(actor, door.agent(actor, dataset_ids=["handbook"]), QUESTION)))
+    assert (end.outcome, end.decision.rule_id, end.text) == ("refused", "model.declined", REFUSAL)
+    assert end.record["released_chars"] == len(REFUSAL)
+
+
+def test_refusal_of_the_model_passes_the_output_rails_too(store: Store) -> None:
+    reply = "I can't share the card 4111 1111 1111 1111 with anybody."
+    door = open_door(store, found=Retrieval("nothing"), reply=lambda _: reply)
+    add_dataset(store, "handbook")
+    actor = door.user("ada")
+    end = closed(list(door.native_llm.chat(actor, door.agent(actor, dataset_ids=["handbook"]), QUESTION)))
+    assert "4111" not in end.text
+    assert end.text.startswith("I can't share the card [")
 
 
 def test_restricted_dataset_is_searched_only_for_who_may_use_it(store: Store) -> None:

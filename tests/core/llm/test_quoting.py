@@ -1,6 +1,7 @@
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -63,6 +64,16 @@ def check_answer(text: str, *, evidence: Sequence[Evidence], mode: Quoting) -> l
     return quoted
 
 
+def read_forced(constraint: QuotingConstraint, token: int, vocabulary: Vocabulary) -> list[int]:
+    """Accept a token and what it forces, which has to be allowed step by step."""
+    constraint.accept(token)
+    forced = constraint.forced()
+    for each in forced:
+        assert each in (constraint.choose(each, is_spent=False).only or {})
+        constraint.accept(each)
+    return forced
+
+
 def write_at_random(
     constraint: QuotingConstraint,
     *,
@@ -86,8 +97,8 @@ def write_at_random(
             token = next(t for t in wanted if t not in choice.banned and (t != end or choice.may_end))
         if token == end:
             break
-        data += vocabulary.pieces[token] or b""
-        constraint.accept(token)
+        for written in (token, *read_forced(constraint, token, vocabulary)):
+            data += vocabulary.pieces[written] or b""
         if count >= steps and not constraint.has_to_go_on:
             break
         assert count < steps + 2000
@@ -110,8 +121,20 @@ def allows(constraint: QuotingConstraint, text: str) -> bool:
     return True
 
 
-def constrain(evidence: Sequence[Evidence], mode: Quoting = "always") -> QuotingConstraint:
-    return QuotingConstraint(evidence, quoting=mode, vocabulary=BYTES, end_tokens=frozenset({END}))
+def one_by_one(text: str, vocabulary: Vocabulary = BYTES) -> list[int]:
+    return [vocabulary.pieces.index(bytes([byte])) for byte in text.encode() if bytes([byte]) in vocabulary.pieces]
+
+
+def constrain(
+    evidence: Sequence[Evidence], mode: Quoting = "always", vocabulary: Vocabulary = BYTES
+) -> QuotingConstraint:
+    return QuotingConstraint(
+        evidence,
+        quoting=mode,
+        vocabulary=vocabulary,
+        encode=lambda text: one_by_one(text, vocabulary),
+        end_tokens=frozenset({END}),
+    )
 
 
 MEALS = [["Meals are paid.", "Meals are paid. Up to 60 USD.", "Taxis are not."], ["Ask Ann."]]
@@ -124,14 +147,24 @@ passages = st.lists(st.lists(unit, min_size=0, max_size=4), min_size=0, max_size
 def test_quoting_is_verbatim_whatever_the_model_wants(any_tokenizer: PreTrainedTokenizerFast, mode: Quoting) -> None:
     vocabulary = read_vocabulary(any_tokenizer, size=len(any_tokenizer))
     end = any_tokenizer.eos_token_id
+
+    def encode(text: str) -> list[int]:
+        return any_tokenizer.encode(text, add_special_tokens=False)
+
     marks = vocabulary.containing("“".encode(), "”".encode(), b"[", b"]", b"1")
     likes = [*marks, *vocabulary.starting(b"\xe2\x80\x9c")]
 
-    @given(passages=passages, seed=st.integers(0, 2**32), steps=st.integers(1, 60))
+    @given(passages=passages, seed=st.integers(0, 2**32), steps=st.integers(1, 60), named=st.integers(0, 3))
     @settings(max_examples=120, deadline=None)
-    def holds(passages: list[list[str]], seed: int, steps: int) -> None:
+    def holds(passages: list[list[str]], seed: int, steps: int, named: int) -> None:
         evidence = make_evidence(passages)
-        constraint = QuotingConstraint(evidence, quoting=mode, vocabulary=vocabulary, end_tokens=frozenset({end}))
+        for index in random.Random(seed).sample(range(len(evidence)), min(named, len(evidence))):
+            places = range(len(evidence[index].sentences))
+            answering = tuple(random.Random(seed).sample(places, min(2, len(places))))
+            evidence[index] = replace(evidence[index], answering=answering)
+        constraint = QuotingConstraint(
+            evidence, quoting=mode, vocabulary=vocabulary, encode=encode, end_tokens=frozenset({end})
+        )
         rng = random.Random(seed)
         text = write_at_random(constraint, vocabulary=vocabulary, end=end, rng=rng, steps=steps, likes=likes)
         quoted = check_answer(text, evidence=evidence, mode=mode)
@@ -139,6 +172,8 @@ def test_quoting_is_verbatim_whatever_the_model_wants(any_tokenizer: PreTrainedT
         units = [(sentence, item.number) for item in evidence for sentence in item.sentences if sentence.strip()]
         possible = [unit for unit in units if vocabulary.can_write(f"“{unit[0]}” [{unit[1]}]".encode())]
         assert quoted or mode != "always" or not possible
+        due = {each.sentences[place] for each in evidence for place in each.answering}
+        assert mode != "always" or due & {sentence for sentence, _ in possible} <= {sentence for sentence, _ in quoted}
 
     holds()
 
@@ -258,7 +293,7 @@ def test_answer_can_begin_with_its_quotation() -> None:
 def test_quotation_of_a_spent_budget_takes_the_best_unit_the_shortest_way() -> None:
     vocabulary = Vocabulary([None, *(bytes([byte]) for byte in range(256)), b"Ask", b"Ask Ann", b"Taxis are not."])
     evidence = make_evidence(MEALS, scores=[[0.1, 0.1, 0.2], [0.9]])
-    constraint = QuotingConstraint(evidence, quoting="always", vocabulary=vocabulary, end_tokens=frozenset({END}))
+    constraint = constrain(evidence, vocabulary=vocabulary)
     follow(constraint, "“")
     assert constraint.choose(END, is_spent=True).only == {vocabulary.pieces.index(b"Ask Ann"): 0.0}
 
@@ -293,16 +328,13 @@ def test_unit_that_the_tokenizer_can_not_write_is_not_offered() -> None:
     pieces = [None, "“".encode(), "”".encode(), b" ", b"[", b"]", b"1", b"a"]
     vocabulary = Vocabulary(pieces)
     evidence = make_evidence([["a1a", "b"]])
-    constraint = QuotingConstraint(evidence, quoting="always", vocabulary=vocabulary, end_tokens=frozenset({END}))
+    constraint = constrain(evidence, vocabulary=vocabulary)
     text = write_at_random(constraint, vocabulary=vocabulary, end=END, rng=random.Random(1), steps=5)
     assert check_answer(text, evidence=evidence, mode="always") == [("a1a", 1)]
 
 
 def test_tokenizer_without_the_mark_can_not_quote_and_may_end() -> None:
-    vocabulary = Vocabulary([None, b"a"])
-    constraint = QuotingConstraint(
-        make_evidence([["a"]]), quoting="always", vocabulary=vocabulary, end_tokens=frozenset({END})
-    )
+    constraint = constrain(make_evidence([["a"]]), vocabulary=Vocabulary([None, b"a"]))
     assert constraint.choose(END, is_spent=False).may_end
 
 
@@ -318,3 +350,55 @@ def test_step_outside_quotations_reuses_one_list_of_banned_tokens() -> None:
         lists.add(id(constraint.choose(byte + 1, is_spent=False).banned))
         constraint.accept(byte + 1)
     assert len(lists) == 1
+
+
+def answering(places: Sequence[Sequence[int]]) -> list[Evidence]:
+    evidence = make_evidence(MEALS)
+    return [replace(each, answering=tuple(named)) for each, named in zip(evidence, places, strict=True)]
+
+
+def test_units_that_answer_are_all_quoted_in_their_order() -> None:
+    constraint = constrain(answering([[2, 0], [0]]))
+    follow(constraint, "“Taxis are not.” [1] “Meals are paid.” [1] So ")
+    assert not constraint.choose(END, is_spent=False).may_end
+    follow(constraint, "“Ask Ann.” [2]")
+    assert constraint.choose(END, is_spent=False).may_end
+
+
+def test_other_units_wait_until_those_that_answer_are_quoted() -> None:
+    assert not allows(constrain(answering([[2], []])), "“Meals")
+    assert allows(constrain(answering([[2], []])), "“Taxis are not.” [1] “Meals are paid.” [1]")
+
+
+def test_unit_that_answers_alone_is_forced_whole() -> None:
+    constraint = constrain(answering([[2], []]))
+    follow(constraint, "“")
+    assert constraint.forced() == one_by_one("Taxis are not.” [1]")
+
+
+def test_nothing_is_forced_while_there_is_a_choice() -> None:
+    constraint = constrain(answering([[], []]))
+    assert constraint.forced() == []
+    follow(constraint, "“")
+    assert constraint.forced() == []
+
+
+@pytest.mark.parametrize(
+    ("opening", "next_opening"), [("The datasets say:\n- ", "\n- “"), ("So: ", " “"), ("", " “"), ("\n", " “")]
+)
+def test_second_quotation_of_a_list_is_its_next_point(opening: str, next_opening: str) -> None:
+    constraint = constrain(answering([[2, 0], []]))
+    follow(constraint, f"{opening}“Taxis are not.” [1]")
+    written = b""
+    while not constraint.is_quoting:
+        token = next(iter(constraint.choose(END, is_spent=False).only or {}))
+        written += BYTES.pieces[token] or b""
+        constraint.accept(token)
+    assert written.decode() == next_opening
+
+
+def test_same_sentence_that_answers_in_two_passages_is_quoted_once() -> None:
+    evidence = [replace(each, answering=(0,)) for each in make_evidence([["Same."], ["Same."]])]
+    constraint = constrain(evidence)
+    follow(constraint, "“Same.” [1]")
+    assert constraint.choose(END, is_spent=False).may_end

@@ -1,6 +1,6 @@
 import pytest
 
-from core.rag.question import MAX_QUERY, is_follow_up, needs_evidence, search_query
+from core.rag.question import MAX_QUERY, is_follow_up, needs_evidence, question_parts, search_query
 from core.schema import Message
 
 
@@ -77,3 +77,31 @@ def test_query_of_a_very_long_message_is_its_end() -> None:
     query = ask("word " * 2000 + "What is the limit?")
     assert len(query) == MAX_QUERY
     assert query.endswith("What is the limit?")
+
+
+@pytest.mark.parametrize(
+    ("query", "parts"),
+    [
+        ("Where is the van kept, and who has the key?", ["Where is the van kept", "who has the key?"]),
+        ("What was wrong? How was it solved?", ["What was wrong?", "What was wrong?\nHow was it solved?"]),
+        (
+            "Which classes are there, and to which one do prices belong?",
+            ["Which classes are there", "to which one do prices belong?"],
+        ),
+        ("What was paid in 2026, and what is the limit?", ["2026\nWhat was paid in 2026", "2026\nwhat is the limit?"]),
+        ("The laser\nWhat is A and when is B due?", ["The laser\nWhat is A", "The laser\nwhen is B due?"]),
+    ],
+)
+def test_parts_of_a_question_are_told_apart(query: str, parts: list[str]) -> None:
+    assert question_parts(query) == parts
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "How much is paid for meals and hotels?", "How and when?", "Hi there? What is the limit?", "",
+        "Can I go, and what if?", "What and how much may I buy?",
+    ],
+)  # fmt: skip
+def test_one_question_stays_whole(query: str) -> None:
+    assert question_parts(query) == [query]

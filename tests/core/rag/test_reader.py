@@ -85,3 +85,44 @@ def test_question_without_words_scores_low(reader: Reader, question: str) -> Non
 
 def test_no_sentences_give_no_scores(reader: Reader) -> None:
     assert reader.score("meals", []) == []
+
+
+def test_number_or_code_that_nothing_holds_lowers_a_score(reader: Reader) -> None:
+    sentence = ["The LC-40 costs 4,950 USD."]
+    known, unknown = (
+        reader.features(f"What does the {code} cost?", sentence)[0].unknown for code in ("LC40", "LC-500")
+    )
+    assert (known, unknown) == (0, 1)
+    assert reader.score("Cost in 2026?", sentence, context="Prices 2026") > reader.score("Cost in 2031?", sentence)
+
+
+def test_numbers_are_the_same_however_they_are_written(reader: Reader) -> None:
+    (found,) = reader.features("Is 4950 right for firmware 4.1.2?", ["Firmware 4.1.2 costs 4,950."])
+    assert found.unknown == 0
+
+
+TICKET = [
+    "Ticket: T-1031",
+    "Problem: The honeycomb bed sags by 2 mm.",
+    "Resolution: Two screws were tightened.",
+    "Status: closed",
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "line"),
+    [
+        ("How was the sagging honeycomb bed solved?", 2),
+        ("Why did the honeycomb bed sag?", 2),
+        ("What is the status of ticket T-1031?", 3),
+        ("Which problem did ticket T-1031 report?", 1),
+    ],
+)
+def test_field_of_a_record_that_is_asked_for_answers(reader: Reader, question: str, line: int) -> None:
+    assert best(reader, question, TICKET) == TICKET[line]
+
+
+def test_price_need_not_be_called_by_the_word_of_the_question(reader: Reader) -> None:
+    row, words = reader.features("What does the saw cost?", ["Product: saw | Price usd: 40", "The saw costs nerves."])
+    assert row.coverage == 1
+    assert row.lacks < words.lacks

@@ -10,7 +10,7 @@ from core.errors import RetrievalError
 from core.rag.embedding import Embedder, Vectors
 from core.rag.lexical import LexicalIndex
 from core.rag.reader import Reader
-from core.rag.retriever import HybridRetriever, fuse_ranks
+from core.rag.retriever import HybridRetriever, choose_answers, fuse_ranks
 from core.rag.vectors import VectorIndex
 from core.schema import Message, Retrieval
 from core.store.database import Store
@@ -161,3 +161,32 @@ def test_datasets_that_never_stand_still_are_an_error(
 def test_fusion_prefers_what_both_rankings_hold() -> None:
     assert fuse_ranks([["a", "b", "c"], ["d", "b"]]) == ["b", "a", "d", "c"]
     assert fuse_ranks([[], []]) == []
+
+
+def test_sentence_that_answers_is_named(retriever: HybridRetriever) -> None:
+    found = ask(retriever, "How much is refunded for meals a day?")
+    assert [e.answering for e in found.evidence] == [(0,), *[()] * (len(found.evidence) - 1)]
+
+
+def test_each_part_of_a_question_is_answered(retriever: HybridRetriever) -> None:
+    found = ask(retriever, "How much is refunded for meals a day, and what is the focus height?")
+    named = [e.sentences[place] for e in found.evidence for place in e.answering]
+    assert sorted(named) == ["Meals are refunded up to 60 USD a day.", "The focus height is 7 mm above the sheet."]
+
+
+@pytest.mark.parametrize(
+    ("scores", "chosen"),
+    [
+        ([[[0.9, 0.2]]], [(0,)]),
+        ([[[0.90, 0.88, 0.87]]], [(0, 1)]),
+        ([[[0.6]], [[0.62]]], [(0,), (0,)]),
+        ([[[0.3, 0.2]]], [()]),
+        ([[[0.9, 0.8], [0.1, 0.7]]], [(0, 1)]),
+        ([[[0.9], [0.8]], [[0.1], [0.2]]], [(0,), ()]),
+        ([[[0.9, 0.1], [0.1, 0.2]]], [(0,)]),
+        ([[[]]], [()]),
+        ([], []),
+    ],
+)
+def test_best_sentence_of_each_part_and_what_is_nearly_as_good_answer(scores, chosen) -> None:
+    assert choose_answers(scores, threshold=0.35) == chosen
