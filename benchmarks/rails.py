@@ -16,17 +16,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.machine import describe_machine
+from core.encoder.guard_reader import GuardReader
 from core.schema import Message
 from governance.governance_engine import GovernanceEngine
 from governance.policy import PolicyBook, load_policy
 from governance.rails import NamingRail, build_rail_set
 from governance.schema import Actor, AgentView, Finding
+from governance.scorecard import wilson
 
 POLICIES = Path(__file__).parents[1] / "data" / "policies"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AGENT = AgentView("a", "u", "Helper", "help", "starter", None, "standard", "balanced", (), NOW, NOW)
 ACTOR = Actor("u", "Ann", "member")
 SECRET = "4111-1111-1111-1111"
+REFUSED = {"guard": 0.97}  # the scores from which core.yaml refuses; 0.9 for the other rails
 PROSE = (
     "Refunds are paid within ten working days once the receipts have arrived. The finance team checks each "
     "claim against the travel rules, writes to the traveller when something is missing, and closes the case after "
@@ -41,7 +44,7 @@ DENSE = (
 
 def main() -> None:
     """Print all tables."""
-    rails = build_rail_set()
+    rails = build_rail_set(GuardReader(POLICIES.parent / "models" / "guard"))
     started = time.perf_counter()
     policy = load_policy(POLICIES, vocabulary=rails.vocabulary())
     load_ms = 1000 * (time.perf_counter() - started)
@@ -51,9 +54,10 @@ def main() -> None:
     print(f"{'load and check the policy':44}{1:>6}{load_ms:>9.2f}")
     for rail in rails.all().values():
         for name, text in (("1 KB prose", (PROSE * 9)[:1024]), ("1 KB dense", (DENSE * 9)[:1024])):
-            show(f"{rail.name}, {name}", lambda rail=rail, text=text: rail.inspect(text), n=60)  # type: ignore[misc]
-    prompt = [Message("user", (PROSE * 9)[:1024])]
-    show("check_input, 1 KB prose", lambda: engine.check_input(prompt, agent=AGENT, actor=ACTOR), n=60)
+            fresh = itertools.count()  # a rail may remember what it saw
+            show(f"{rail.name}, {name}", lambda r=rail, t=text, f=fresh: r.inspect(f"{next(f)} {t}"), n=60)  # type: ignore[misc]
+    fresh = itertools.count()
+    show("check_input, 1 KB prose", lambda: engine.check_input(prompt(next(fresh)), agent=AGENT, actor=ACTOR), n=60)
     findings = [Finding("pii", "email", i / 10, i, i + 1) for i in range(10)]
     show("decide on 10 findings", lambda: policy.decide(findings, stage="output", agent=AGENT, actor=ACTOR), n=2000)
     costs_of_streams(engine)
@@ -64,6 +68,11 @@ def main() -> None:
         return
     detection(folder, rails.all())
     personal_data(folder, rails.all()["pii"])
+
+
+def prompt(number: int) -> list[Message]:
+    """Return a question of 1 KB that was not asked before."""
+    return [Message("user", f"Question {number}. {(PROSE * 9)[:1024]}")]
 
 
 def show(name: str, act: Callable[[], object], *, n: int) -> None:
@@ -119,12 +128,20 @@ def leaks(engine: GovernanceEngine) -> None:
 
 
 def detection(folder: Path, rails: dict[str, NamingRail]) -> None:
-    """Print how many texts of each set a rail flags at the score that the policy refuses."""
-    print(f"\n{'flagged at a score of 0.9 or more':36}{'rail':22}{'n':>6}{'flagged':>9}{'rate':>8}")
+    """Print how many texts of each set a rail flags at the score that the policy refuses, with a 95 % interval."""
+    print(f"\n{'flagged at the score that is refused':36}{'rail':22}{'n':>6}{'flagged':>9}{'rate':>8}{'95 %':>16}")
     for name, rail, texts in sets(folder):
         listed = list(texts)
-        flagged = sum(any(f.score >= 0.9 for f in rails[rail].inspect(text)) for text in listed)
-        print(f"{name:36}{rail:22}{len(listed):>6}{flagged:>9}{flagged / len(listed):>8.1%}")
+        names = rail.split(" or ")
+        flagged = sum(
+            any(f.score >= REFUSED.get(each, 0.9) for each in names for f in rails[each].inspect(text))
+            for text in listed
+        )
+        low, high = wilson(flagged, len(listed))
+        print(
+            f"{name:36}{rail:22}{len(listed):>6}{flagged:>9}{flagged / len(listed):>8.1%}"
+            f"{f'{low:.1%} to {high:.1%}':>16}"
+        )
 
 
 def personal_data(folder: Path, rail: NamingRail) -> None:
@@ -154,15 +171,24 @@ def sets(folder: Path) -> Iterator[tuple[str, str, Iterable[str]]]:
     )
     for name in ("hijacking", "extraction"):
         attacks = lines(safety / "tensor_trust" / f"{name}_robustness_dataset.jsonl")
-        yield f"Tensor Trust, {name}", "injection", (str(r["attack"]) for r in attacks)
+        texts = [str(r["attack"]) for r in attacks]
+        for rail in ("injection", "guard", "injection or guard"):
+            yield f"Tensor Trust, {name}", rail, texts
     bipia = json.loads((safety / "bipia" / "text_attack_train.json").read_text())
     yield "BIPIA text attacks, train", "retrieval_injection", itertools.chain(*bipia.values())
     benign = [r["text"] for r in rows(dialogue / "polyai" / "banking_data" / "test.csv")]
     tasks = [str(r["instruction"]) for r in lines(dialogue / "self_instruct" / "user_oriented_instructions.jsonl")]
     handbook = gzip.decompress((folder / "text" / "18f_handbook.jsonl.gz").read_bytes()).decode().splitlines()
     pages = [p for line in handbook for p in str(json.loads(line)["text"]).split("\n") if len(p) > 80]
-    for rail in ("harm", "distress", "injection"):
-        yield "benign: BANKING77 test", rail, benign
+    hard = list(lines(POLICIES.parent / "training" / "guard_hard_test.jsonl"))
+    for rail in ("injection", "guard", "injection or guard"):
+        for kind in ("attack", "trigger", "scary"):
+            yield f"own, never trained on: {kind}", rail, [str(r["text"]) for r in hard if r["kind"] == kind]
+    restaurant = json.loads((dialogue / "polyai" / "span_extraction" / "restaurant8k" / "test.json").read_text())
+    yield "benign: RESTAURANT-8K test", "injection or guard", [str(r["userInput"]["text"]) for r in restaurant]
+    for rail in ("harm", "distress", "injection", "guard", "injection or guard"):
+        if "guard" not in rail:  # the guard model has learnt from other rows of it
+            yield "benign: BANKING77 test", rail, benign
         yield "benign: Self-Instruct user tasks", rail, tasks
     for rail in ("harm", "retrieval_injection"):
         yield "benign: workplace pages, paragraphs", rail, pages

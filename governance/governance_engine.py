@@ -93,7 +93,7 @@ class GovernanceEngine:
         """
         texts = [message.content for message in messages]
         try:
-            findings, rail_ms = self._inspect(self._rails.input, texts)
+            findings, rail_ms = self._inspect_messages(messages)
             across, more_ms = self._inspect_across(messages)
         except RailError as exc:
             return Verdict(_failed(exc), (), tuple(texts))
@@ -144,10 +144,22 @@ class GovernanceEngine:
         return self._verdict([text], findings, rail_ms, stage="output", agent=agent, actor=actor, masker=None)
 
     def _inspect(self, rails: Sequence[Rail], texts: Sequence[str]) -> tuple[list[Finding], dict[str, float]]:
-        jobs = [(rail, text) for text in texts for rail in rails]
-        results, rail_ms = self._runner.run(jobs)
-        indexed = zip(results, (i for i in range(len(texts)) for _ in rails), strict=True)
-        return [replace(finding, message_index=i) for result, i in indexed for finding in result], rail_ms
+        return self._run([(i, rail, text) for i, text in enumerate(texts) for rail in rails])
+
+    def _inspect_messages(self, messages: Sequence[Message]) -> tuple[list[Finding], dict[str, float]]:
+        by_user = (*self._rails.input, *self._rails.spoken)
+        return self._run(
+            [
+                (i, rail, message.content)
+                for i, message in enumerate(messages)
+                for rail in (by_user if message.role == "user" else self._rails.input)
+            ]
+        )
+
+    def _run(self, jobs: Sequence[tuple[int, Rail, str]]) -> tuple[list[Finding], dict[str, float]]:
+        results, rail_ms = self._runner.run([(rail, text) for _, rail, text in jobs])
+        found = zip(results, jobs, strict=True)
+        return [replace(finding, message_index=i) for result, (i, _, _) in found for finding in result], rail_ms
 
     def _inspect_across(self, messages: Sequence[Message]) -> tuple[list[Finding], dict[str, float]]:
         """Look at all that the user wrote as one text, for an attack split over messages."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
+from core.encoder.guard_reader import GuardReader
 from core.llm.permits import PermitOffice
 from core.llm.profiles import load_profile
 from core.llm.transformers_engine import TransformersEngine
@@ -75,7 +76,7 @@ def open_workbench(settings: Settings) -> Workbench:
 
 def build_governance(settings: Settings) -> GovernanceEngine:
     """Join the rails and the policies that ship."""
-    rails = build_rail_set()
+    rails = build_rail_set(GuardReader(DATA / "models" / "guard"))
     policies = PolicyBook(DATA / "policies", vocabulary=rails.vocabulary())
     return GovernanceEngine(rails, policies, deadline_s=settings.rail_deadline_s)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from governance.rails.guard import Classifier, GuardRail
 from governance.rails.harm import build_distress_rail, build_harm_rail
 from governance.rails.identity_numbers import build_identity_numbers_rail
 from governance.rails.injection import build_injection_rail
@@ -38,29 +39,36 @@ class RailSet:
     """The rails of the three stages.
 
     Attributes:
+        spoken: Rails of the input for what the user wrote alone: an assistant that declines speaks of its rules.
         across: Rails of the input that also look for one attack split over several messages.
     """
 
     input: Sequence[NamingRail]
+    spoken: Sequence[NamingRail]
     across: Sequence[NamingRail]
     retrieval: Sequence[NamingRail]
     output: Sequence[NamingRail]
 
     def all(self) -> dict[str, NamingRail]:
         """Return every rail by its name."""
-        return {rail.name: rail for rail in (*self.input, *self.across, *self.retrieval, *self.output)}
+        return {rail.name: rail for rail in (*self.input, *self.spoken, *self.across, *self.retrieval, *self.output)}
 
     def vocabulary(self) -> dict[str, frozenset[str]]:
         """Return the categories that each rail may report."""
         return {name: rail.categories for name, rail in self.all().items()}
 
 
-def build_rail_set() -> RailSet:
-    """Build the rails that ship."""
+def build_rail_set(classifier: Classifier) -> RailSet:
+    """Build the rails that ship.
+
+    Args:
+        classifier: The guard model.
+    """
     pii, secrets, injection, harm = build_pii_rail(), build_secrets_rail(), build_injection_rail(), build_harm_rail()
     numbers = build_identity_numbers_rail()  # fit for whole texts alone
     return RailSet(
         input=(pii, numbers, secrets, injection, harm, build_distress_rail()),
+        spoken=(GuardRail(classifier),),
         across=(injection, harm),
         retrieval=(pii, numbers, secrets, build_retrieval_injection_rail()),
         output=(pii, secrets, harm),

@@ -20,8 +20,9 @@ from governance.governance_engine import GovernanceEngine
 from governance.ledger import ContentVault, Ledger, Signer, create_signer
 from governance.native_llm import NativeLLM
 from governance.policy import PolicyBook
-from governance.rails import RailSet, build_rail_set
+from governance.rails import RailSet
 from governance.schema import Actor, AgentView, TurnClosed, TurnEvent, UserRole
+from tests.governance.shipped import shipped_rails
 
 POLICIES = Path(__file__).resolve().parents[2] / "data" / "policies"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -111,8 +112,8 @@ def open_door(
     vault = ContentVault(store, master_key=bytes(32), clock=clock, ids=new_id)
     agents = Agents(store, ledger=ledger, clock=clock, new_id=new_id)
     office = PermitOffice(60, clock=clock)
-    chosen = rails or build_rail_set()
-    book = PolicyBook(POLICIES, vocabulary=build_rail_set().vocabulary())
+    chosen = rails or shipped_rails()
+    book = PolicyBook(POLICIES, vocabulary=shipped_rails().vocabulary())
     retriever = GivenRetriever(found or Retrieval("not_needed"), [])
     native_llm = NativeLLM(
         engine or EchoEngine(office, reply=note_and_reply, piece=5),  # type: ignore[arg-type]

@@ -14,9 +14,10 @@ from governance.errors import LedgerError, PolicyError
 from governance.governance_engine import GovernanceEngine
 from governance.ledger import Ledger, Sealed, create_signer
 from governance.policy import PolicyBook
-from governance.rails import RailSet, build_rail_set
+from governance.rails import RailSet
 from governance.schema import Finding, Released
 from tests.governance.door import Door, closed, open_door
+from tests.governance.shipped import shipped_rails
 
 QUESTION = [Message("user", "What is paid for meals?")]
 SIGNER = create_signer(bytes(range(32)))
@@ -61,7 +62,7 @@ class DyingEngine:
 
 
 def broken_rails(rail: BrokenRail, *stages: str) -> RailSet:
-    shipped = build_rail_set()
+    shipped = shipped_rails()
     return replace(shipped, **{stage: (*getattr(shipped, stage), rail) for stage in stages})
 
 
@@ -155,9 +156,9 @@ def test_retriever_that_breaks_fails_the_turn_and_records_it(store: Store) -> No
 
 
 def test_governance_without_policy_or_rails_can_not_be_built(tmp_path: Path) -> None:
-    vocabulary = build_rail_set().vocabulary()
+    vocabulary = shipped_rails().vocabulary()
     with pytest.raises(PolicyError):
         PolicyBook(tmp_path, vocabulary=vocabulary)
     (tmp_path / "core.yaml").write_text("id: core\ntitle: t\ndescription: d\nrules: []\n")
     with pytest.raises(PolicyError):
-        GovernanceEngine(build_rail_set(), PolicyBook(tmp_path, vocabulary=vocabulary), deadline_s=1)
+        GovernanceEngine(shipped_rails(), PolicyBook(tmp_path, vocabulary=vocabulary), deadline_s=1)

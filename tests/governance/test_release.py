@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.policy import Ruling
-from governance.rails import WINDOW, Masker, RailRunner, build_rail_set, merge_spans
+from governance.rails import WINDOW, Masker, RailRunner, merge_spans
 from governance.release import ReleaseGate
 from governance.schema import Decision, Finding, Rail
+from tests.governance.shipped import shipped_rails
 
-RAILS = build_rail_set().output
+RAILS = shipped_rails().output
 RUNNER = RailRunner(deadline_s=30)
 
 VIOLATIONS = [

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from governance.errors import PolicyError
 from governance.policy import Policy, PolicyBook, parse_document
-from governance.rails import build_rail_set
 from governance.schema import ACTIONS, LEVELS, ROLES, Actor, AgentView, Finding, Level, Stage
+from tests.governance.shipped import shipped_rails
 
 POLICIES = Path(__file__).parents[3] / "data" / "policies"
-VOCABULARY = build_rail_set().vocabulary()
+VOCABULARY = shipped_rails().vocabulary()
 BOOK = PolicyBook(POLICIES, vocabulary=VOCABULARY)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ACTOR = Actor("u1", "Ann", "member")
@@ -45,6 +45,9 @@ RULES: list[tuple[str, str, tuple[str, str, float, Stage, Level], tuple[str, str
     ("integrity.refuse-injection", "block", ("injection", "override", 0.95, "input", "standard"), ("injection", "override", 0.6, "input", "standard")),
     ("integrity.allow-talk-about-injection", "allow", ("injection", "override", 0.6, "input", "enhanced"), ("injection", "override", 0.9, "input", "enhanced")),
     ("integrity.review-talk-about-injection", "escalate", ("injection", "override", 0.6, "input", "maximum"), ("injection", "override", 0.6, "input", "enhanced")),
+    ("integrity.refuse-attack", "block", ("guard", "injection", 0.97, "input", "standard"), ("guard", "injection", 0.96, "input", "standard")),
+    ("integrity.allow-doubtful-attack", "allow", ("guard", "injection", 0.6, "input", "enhanced"), ("guard", "injection", 0.98, "input", "enhanced")),
+    ("integrity.review-doubtful-attack", "escalate", ("guard", "injection", 0.6, "input", "maximum"), ("guard", "injection", 0.6, "input", "enhanced")),
     ("integrity.drop-poisoned-passages", "block", ("retrieval_injection", "steers_answer", 0.9, "retrieval", "standard"), ("retrieval_injection", "steers_answer", 0.6, "retrieval", "standard")),
     ("integrity.allow-passages-about-injection", "allow", ("retrieval_injection", "override", 0.6, "retrieval", "standard"), ("retrieval_injection", "override", 0.6, "retrieval", "enhanced")),
     ("integrity.drop-passages-about-injection", "block", ("retrieval_injection", "override", 0.6, "retrieval", "enhanced"), ("retrieval_injection", "override", 0.6, "retrieval", "standard")),
@@ -74,7 +77,8 @@ def test_every_shipped_rule_has_such_a_test() -> None:
 
 @pytest.mark.parametrize("stage", ["input", "retrieval", "output"])
 def test_every_finding_of_the_rails_is_named_by_a_rule_where_it_can_occur(stage: Stage) -> None:
-    at = {"input": build_rail_set().input, "retrieval": build_rail_set().retrieval, "output": build_rail_set().output}
+    rails = shipped_rails()
+    at = {"input": (*rails.input, *rails.spoken), "retrieval": rails.retrieval, "output": rails.output}
     for rail in at[stage]:
         for category in rail.categories:
             for score in (0.6, 0.85, 0.95):
@@ -174,5 +178,5 @@ def test_failed_reload_keeps_the_running_policy(tmp_path: Path, when: str) -> No
 
 def test_messages_of_the_policy_raise_no_finding() -> None:
     for rule in BOOK.policy.rules:
-        for rail in build_rail_set().input:
+        for rail in shipped_rails().input:
             assert [f for f in rail.inspect(rule.document.message) if f.score >= 0.9] == []

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance.rails import Masker, build_rail_set
+from governance.rails import Masker
 from governance.rails.identity_numbers import CHECKED, NAMED, IdentityNumberRail, build_identity_numbers_rail
 from governance.rails.masks import merge_spans
+from tests.governance.shipped import shipped_rails
 
 ROOT = Path(__file__).parents[3]
 RAIL = build_identity_numbers_rail()
@@ -162,7 +163,7 @@ def test_version_names_library_and_kinds_of_numbers() -> None:
 
 
 def test_rail_looks_at_input_and_evidence_and_not_at_streams() -> None:
-    rails = build_rail_set()
+    rails = shipped_rails()
     names = {stage: {rail.name for rail in getattr(rails, stage)} for stage in ("input", "retrieval", "output")}
     assert {stage for stage, of_it in names.items() if RAIL.name in of_it} == {"input", "retrieval"}
 
