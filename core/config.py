@@ -60,6 +60,13 @@ class Settings(BaseSettings):
     rail_deadline_s: float = Field(default=2.0, gt=0, le=60, description="A rail later than this blocks the turn.")
     permit_ttl_s: float = Field(default=120.0, gt=0, le=3600, description="Life of a Permit to generate.")
 
+    witness_folder: Path | None = Field(
+        default=None, description="Folder on another disk that gets signed checkpoints; none when unset."
+    )
+    witness_every_s: float = Field(
+        default=60.0, ge=1, le=86_400, description="The witness gets at most one checkpoint in so many seconds."
+    )
+
     session_ttl_s: int = Field(default=43_200, ge=60, description="Life of a sign-in.")
     login_attempts: int = Field(default=5, ge=1, description="Failed sign-ins before a name or address has to wait.")
     login_window_s: int = Field(default=300, ge=1, description="How long failed sign-ins count.")

@@ -1,5 +1,6 @@
 """Records: everything of the workbench that needs no model. The dashboard and the reading commands run on it alone."""
 
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from core.store.migrate import open_store
 from governance.agents import Agents
 from governance.conversations import Conversations
 from governance.identity import Identity, require
-from governance.ledger import ContentVault, Ledger, load_master_key, load_signer
+from governance.ledger import ContentVault, Ledger, Witness, load_master_key, load_signer
 from governance.metrics import MetricsCollector
 from governance.schema import Actor, Resource
 
@@ -60,7 +61,7 @@ def open_records(settings: Settings) -> Records:
     keys = settings.data_folder / "keys"
     setting = settings.master_key.get_secret_value() if settings.master_key else None
     store = open_store(settings.sqlalchemy_url())
-    ledger = Ledger(store, signer=load_signer(keys), clock=utc_now)
+    ledger = Ledger(store, signer=load_signer(keys), clock=utc_now, witness=_open_witness(settings))
     vault = ContentVault(store, master_key=load_master_key(keys, setting), clock=utc_now, ids=new_id)
     return Records(
         settings=settings,
@@ -79,3 +80,10 @@ def open_records(settings: Settings) -> Records:
         conversations=Conversations(store, vault=vault, clock=utc_now, new_id=new_id),
         metrics=MetricsCollector(ledger, clock=utc_now),
     )
+
+
+def _open_witness(settings: Settings) -> Witness | None:
+    if settings.witness_folder is None:
+        return None
+    folder = settings.witness_folder.expanduser().resolve()
+    return Witness(folder, every_s=settings.witness_every_s, timer=time.monotonic)

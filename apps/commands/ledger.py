@@ -19,7 +19,8 @@ def verify(
 ) -> None:
     """Recompute the whole ledger and check every signature."""
     with opened_records() as records:
-        notes = [path.read_text() for path in kept or []]
+        witness = records.ledger.witness
+        notes = [*[path.read_text() for path in kept or []], *(witness.notes() if witness else [])]
         verify_ledger(records.store, verifier_key=records.ledger.key, kept=notes)
         out.print(f"The ledger verifies: {records.ledger.size()} entries, {len(notes)} kept checkpoints.")
         if not notes:

@@ -46,7 +46,8 @@ def _draw_verification() -> None:
 
 def verify_now(kept: str) -> None:
     """Verify the whole ledger, and that it continues a kept checkpoint; say what was checked and how long it took."""
-    notes = [kept.strip() + "\n"] if kept.strip() else []
+    witness = records().ledger.witness
+    notes = [*([kept.strip() + "\n"] if kept.strip() else []), *(witness.notes() if witness else [])]
     begin = time.perf_counter()
     with st.spinner("Recomputing every leaf, node and signature…", show_time=True):
         health = check_ledger(records().store, verifier_key=records().ledger.key, clock=utc_now, kept=notes)
@@ -55,7 +56,9 @@ def verify_now(kept: str) -> None:
         st.error(f"The ledger does not verify. {health.problem}", icon=":material/gpp_bad:")
         return
     against = (
-        "It continues the kept checkpoint." if notes else "Whether its end was cut off shows only a kept checkpoint."
+        f"It continues {len(notes)} kept checkpoint{'s' * (len(notes) > 1)}."
+        if notes
+        else "Whether its end was cut off shows only a kept checkpoint."
     )
     st.success(
         f"Verified {health.size:,} entries in {seconds:.2f} s, {health.size / seconds:,.0f} per second: every entry, "

@@ -21,6 +21,7 @@ from core.schema import Evidence, Quoting
 OPEN, CLOSE = "“".encode(), "”".encode()
 SCORE_WEIGHT = 10.0  # nats for one of log-odds between two scores: which to quote is the reader's choice
 SURE = 0.9999  # scores beyond count as this
+FIRST_PERSON = (b"I", b" I", b"Sorry", b" Sorry")  # who has to quote does not open so: it would be no lead-in
 LEAD_IN_BYTES = 200  # an answer that has to quote opens at the next word after this much text, ...
 LEAD_IN_LIMIT = LEAD_IN_BYTES + 40  # ... or in the middle of an endless one
 
@@ -144,7 +145,10 @@ class QuotingConstraint:
             return Choice(only=self._next_of_units(is_spent=is_spent))
         if len(self._tail) > 1 and self._tail.startswith(b"["):
             return Choice(only=dict.fromkeys(self._citation_tokens(), 0.0))
-        return Choice(banned=self._banned(), may_end=not self._due)
+        banned = self._banned()
+        if self._due and not self._has_quoted and not self._lead_in:
+            banned += tuple(token for piece in FIRST_PERSON for token in self._vocabulary.writing(piece))
+        return Choice(banned=banned, may_end=not self._due)
 
     def forced(self) -> list[int]:
         """Return the tokens that have to come now, as the tokenizer writes them; empty while there is a choice."""

@@ -46,6 +46,10 @@ class Vocabulary:
             )
         return self._containing[parts]
 
+    def writing(self, data: bytes) -> list[int]:
+        """Return the tokens that write exactly these bytes."""
+        return self._ids.get(data, [])
+
     def starting(self, first_bytes: bytes) -> list[int]:
         """Return the tokens whose first byte is one of these."""
         return [token for byte in first_bytes for token in self._starting.get(byte, ())]

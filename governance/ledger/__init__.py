@@ -8,6 +8,7 @@ from governance.ledger.notes import Signer, create_signer
 from governance.ledger.receipts import VerifiedReceipt, verify_receipt
 from governance.ledger.vault import ContentVault
 from governance.ledger.verify import LedgerHealth, check_ledger, verify_ledger
+from governance.ledger.witness import Witness, read_notes
 
 __all__ = [
     "ContentVault",
@@ -18,12 +19,14 @@ __all__ = [
     "Sealed",
     "Signer",
     "VerifiedReceipt",
+    "Witness",
     "build_draft",
     "check_ledger",
     "create_signer",
     "export_ledger",
     "load_master_key",
     "load_signer",
+    "read_notes",
     "verify_export",
     "verify_ledger",
     "verify_receipt",

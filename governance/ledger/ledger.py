@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import select
 
 from core.store.database import Store
-from governance.errors import InputError
+from governance.errors import InputError, LedgerError
 from governance.ledger.entries import Draft, Entry, Sealed, build_draft
-from governance.ledger.merkle import consistency_parts, inclusion_parts
-from governance.ledger.notes import Signer
+from governance.ledger.merkle import consistency_parts, inclusion_parts, verify_consistency
+from governance.ledger.notes import Signer, open_checkpoint
 from governance.ledger.receipts import build_receipt, verify_receipt
 from governance.ledger.storage import (
     ENTRIES,
@@ -25,20 +25,33 @@ from governance.ledger.storage import (
     read_head,
     read_proof,
 )
+from governance.ledger.witness import Witness
 from governance.ledger.writer import Writer
 
 
 class Ledger:
     """An open ledger. Any number may be open on one database."""
 
-    def __init__(self, store: Store, *, signer: Signer, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: Store, *, signer: Signer, clock: Callable[[], datetime], witness: Witness | None = None
+    ) -> None:
         """Open the ledger in a database.
 
+        Args:
+            store: The database.
+            signer: Signs checkpoints.
+            clock: Tells the time of entries.
+            witness: Gets checkpoints, and is compared with; closed with the ledger.
+
         Raises:
-            LedgerError: It can't be read, another key signed it, or its latest checkpoint does not fit its entries.
+            LedgerError: It can't be read, another key signed it, its latest checkpoint does not fit its entries, or it
+                does not continue what the witness holds.
         """
         self._store = store
         self._verifier = signer.verifier
+        self.witness = witness
+        if witness is not None:
+            self._compare(witness)
         self._writer = Writer(store, signer=signer, clock=clock)
 
     @property
@@ -77,7 +90,10 @@ class Ledger:
         Raises:
             LedgerError: They can't be written.
         """
-        return self._writer.append_many(drafts)
+        sealed = self._writer.append_many(drafts)
+        if self.witness is not None:
+            self.witness.offer(*self._writer.checkpoint())
+        return sealed
 
     def size(self) -> int:
         """Return the number of entries."""
@@ -171,5 +187,23 @@ class Ledger:
         return receipt
 
     def close(self) -> None:
-        """Refuse further appends; those under way are finished."""
+        """Refuse further appends; those under way are finished, and the witness keeps the last checkpoint."""
         self._writer.close()
+        if self.witness is not None:
+            self.witness.close()
+
+    def _compare(self, witness: Witness) -> None:
+        for note in witness.notes()[-1:]:
+            kept = open_checkpoint(note, verifier=self._verifier)
+            size = self.size()
+            if kept.size > size:
+                raise LedgerError(
+                    f"The ledger ends after {size} entries, but the witness at {witness.folder} holds a checkpoint "
+                    f"over {kept.size}: its end was cut off. Restore the newest backup; if you went back to an older "
+                    f"one on purpose, move the newer notes out of the witness's folder and keep them."
+                )
+            head = self.latest_checkpoint()
+            if kept.size and head is not None:
+                now = open_checkpoint(head, verifier=self._verifier)
+                proof = self.consistency_proof(kept.size)
+                verify_consistency(old_size=kept.size, old_root=kept.root, size=now.size, root=now.root, proof=proof)

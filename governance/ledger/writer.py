@@ -64,6 +64,11 @@ class Writer:
             raise LedgerError(f"The entries were not written. {ticket.problem}") from ticket.problem
         return ticket.sealed
 
+    def checkpoint(self) -> tuple[int, str]:
+        """Return the size and the note of the checkpoint that this writer knows as the latest."""
+        with self._batches:
+            return self._tree.size, self._note or ""
+
     def close(self) -> None:
         """Refuse further appends; those under way are finished."""
         with self._batches:
@@ -122,7 +127,8 @@ class Writer:
             checkpoint = Checkpoint(self._signer.verifier.name, tree.size, tree.root())
             note = sign_checkpoint(checkpoint, signer=self._signer)
             insert_batch(connection, entries=rows, nodes=nodes, checkpoint={"size": tree.size, "note": note, "at": at})
-        self._tree, self._note = tree, note
+        with self._batches:
+            self._tree, self._note = tree, note
 
     def _refreshed_tree(self, connection: Connection) -> CompactTree:
         """Return a tree to grow: the one in memory while nobody else wrote, else the database's, which must extend it.

@@ -345,6 +345,7 @@ def test_evidence_with_scores_of_another_length_is_refused() -> None:
 
 def test_step_outside_quotations_reuses_one_list_of_banned_tokens() -> None:
     constraint = constrain(make_evidence(MEALS))
+    follow(constraint, "Some ")
     lists = set()
     for byte in b"plain words and no mark":
         lists.add(id(constraint.choose(byte + 1, is_spent=False).banned))
@@ -402,3 +403,9 @@ def test_same_sentence_that_answers_in_two_passages_is_quoted_once() -> None:
     constraint = constrain(evidence)
     follow(constraint, "“Same.” [1]")
     assert constraint.choose(END, is_spent=False).may_end
+
+
+def test_answer_that_has_to_quote_does_not_open_in_the_first_person() -> None:
+    assert not allows(constrain(answering([[0], []])), "I can't find that.")
+    assert allows(constrain(answering([[0], []])), "As I see it, “Meals are paid.” [1] I hope so.")
+    assert allows(constrain(answering([[0], []]), "when_cited"), "I can't find that.")
