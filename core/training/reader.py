@@ -1,11 +1,15 @@
 """Trains the reader: a small cross-encoder that scores the sentences of a passage, made from MiniLM's layers.
 
-A deep teacher learns from the answers, then a shallow student learns from both. The word vectors stay those of the
-bundled embedder, so that a reader's file holds its layers alone. Nothing is resumed: a run takes minutes on a GPU.
+A deep teacher learns from the answers, then a shallow student, cut from the teacher, learns from both. The word vectors
+stay those of the bundled embedder, so that a reader's file holds its layers alone. Nothing is resumed: a run takes
+minutes on a GPU. A run that its time limit shortens can't be repeated to the byte.
 """
 
+import math
+import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -14,13 +18,11 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from core.encoder.packing import load_tokenizer
-from core.training.reader_batches import ReaderBatch, Row, collate, encode_groups
-from core.training.reader_data import Group
-from core.training.reader_model import ReaderModel, load_reader_base, score_batch
+from core.errors import TrainingError
+from core.training.reader_batches import ReaderBatch, Rows, load_layout, load_layouts, plan_batches
+from core.training.reader_model import ReaderModel, cut_reader, load_reader_base, score_batch
 
 LISTWISE, PASSAGE = 1.0, 0.3
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,84 +30,165 @@ class ReaderRecipe:
     """All that decides a reader.
 
     Attributes:
-        layers: Of MiniLM's six that are kept.
-        groups_per_step: Questions, each with all its passages.
+        layers: Of MiniLM's six, or of the teacher's, that are kept.
+        groups_per_step: Questions of a step, at most, each with all its passages.
+        batch_tokens: Padded tokens of a step, at most.
+        learning_rate: Of the topmost layer, at its height.
+        layer_decay: The rate of each layer below is so many times that of the layer above it.
+        head_rate: Learning rate of the head, which starts from nothing.
+        warmup: Share of the training in which the rates rise; then they fall to nothing.
+        weight_decay: Of matrices; biases and norms are left.
     """
 
-    layers: int = 3
-    epochs: int = 4
+    layers: int = 6
+    epochs: int = 5
     groups_per_step: int = 48
-    learning_rate: float = 2e-4
+    batch_tokens: int = 24_576
+    learning_rate: float = 1e-4
+    layer_decay: float = 1.0
     head_rate: float = 1e-3
     warmup: float = 0.06
+    weight_decay: float = 0.01
     seed: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the training is.
+
+    Attributes:
+        share: Of the steps or of the time, whichever is further.
+        loss: Mean since the last report.
+        groups_per_s: Questions a second since the last report.
+    """
+
+    step: int
+    steps: int
+    share: float
+    loss: float
+    groups_per_s: float
+
+
 def train_reader(
-    groups: Sequence[Group],
+    groups: Sequence[Rows],
     base: Path,
     *,
     recipe: ReaderRecipe,
     device: str = "cpu",
+    workers: int = 0,
     teacher: ReaderModel | None = None,
     max_seconds: float | None = None,
-    report: Report = print,
+    report_every: int = 50,
+    progress: Callable[[Progress], None] | None = None,
 ) -> ReaderModel:
     """Train a reader.
 
     Args:
-        groups: What it learns from.
+        groups: What it learns from, encoded.
         base: Folder of all-MiniLM-L6-v2.
         recipe: Shape and schedule.
         device: `cpu` or `cuda`.
-        teacher: A trained reader whose scores are learnt too.
+        workers: Processes that lay the batches out; 0 leaves that to this one.
+        teacher: A trained reader: the student starts from its layers and learns its scores too.
         max_seconds: The schedule is shortened so that it ends by then.
-        report: Called with a line of progress every 50 steps.
+        report_every: Steps between reports of progress.
+        progress: Called with each report; the last step is always reported.
+
+    Raises:
+        TrainingError: There is nothing to learn from, or the loss is no number any more.
     """
+    if not groups:
+        raise TrainingError("A reader needs at least one group to learn from, and there is none.")
     torch.manual_seed(recipe.seed)
-    model = load_reader_base(base, layers=recipe.layers).to(device)
-    rows = encode_groups(groups, load_tokenizer((base / "tokenizer.json").read_text(encoding="utf-8")))
-    optimizer = torch.optim.AdamW(_parameters(model, recipe), weight_decay=0.01)
-    steps = recipe.epochs * (len(rows) // recipe.groups_per_step)
-    began, losses = time.monotonic(), []
-    model.train()
-    for step, batch in enumerate(_batches(rows, recipe, device)):
-        done = max(step / steps, (time.monotonic() - began) / max_seconds if max_seconds else 0.0)
-        if done >= 1:
-            break
-        for group, rate in zip(optimizer.param_groups, (recipe.learning_rate, recipe.head_rate), strict=True):
-            group["lr"] = rate * min(done / recipe.warmup + 0.01, 1 - done)
-        loss = _loss(model, batch, teacher, device)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(loss.detach())
-        if step % 50 == 49:
-            mean = torch.stack(losses[-50:]).mean().item()
-            report(f"step {step + 1}/{steps} loss {mean:.4f} {time.monotonic() - began:.0f} s")
+    model = (
+        load_reader_base(base, layers=recipe.layers) if teacher is None else cut_reader(teacher, layers=recipe.layers)
+    )
+    model.to(device).train()
+    plan = _plan(groups, recipe)
+    optimizer = torch.optim.AdamW(_parameters(model, recipe), fused=device != "cpu")
+    began = time.monotonic()
+    tally = _Tally(len(plan), report_every, progress)
+    with closing(load_layouts(groups, plan=plan, workers=workers)) as layouts:
+        for step, layout in enumerate(layouts):
+            share = max(step / len(plan), (time.monotonic() - began) / max_seconds if max_seconds else 0.0)
+            if step and share >= 1:
+                break
+            _set_rates(optimizer, learning_rate(share, warmup=recipe.warmup))
+            loss = _loss(model, load_layout(layout, device), teacher, device)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            tally.add(loss.detach(), layout.groups, share=share)
+    tally.report(share=1.0)
     return model.eval()
 
 
-def _parameters(model: ReaderModel, recipe: ReaderRecipe) -> list[dict[str, Any]]:
-    trained = [p for p in model.encoder.parameters() if p.requires_grad]
-    return [
-        {"params": trained, "lr": recipe.learning_rate},
-        {"params": list(model.head.parameters()), "lr": recipe.head_rate},
-    ]
+def learning_rate(share: float, *, warmup: float) -> float:
+    """Return the factor of the learning rates at this share of the training: up to 1, then down to 0, in lines."""
+    return max(0.0, min((share + 1e-3) / (warmup + 1e-3), (1 - share) / (1 - warmup)))
 
 
-def _batches(rows: Sequence[list[Row]], recipe: ReaderRecipe, device: str) -> Iterator[ReaderBatch]:
-    """Yield batches of groups of similar length, in an order drawn anew each epoch."""
+class _Tally:
+    """Adds losses up between two reports, so that a GPU is waited for only then."""
+
+    def __init__(self, steps: int, every: int, progress: Callable[[Progress], None] | None) -> None:
+        self._steps, self._every, self._progress = steps, every, progress
+        self._step = self._groups = 0
+        self._losses: list[torch.Tensor] = []
+        self._since = time.monotonic()
+
+    def add(self, loss: torch.Tensor, groups: int, *, share: float) -> None:
+        """Count a step; report when it is time."""
+        self._step += 1
+        self._groups += groups
+        self._losses.append(loss)
+        if len(self._losses) == self._every:
+            self.report(share=share)
+
+    def report(self, *, share: float) -> None:
+        """Report what was counted since the last report, if anything was."""
+        if not self._losses:
+            return
+        loss = torch.stack(self._losses).mean().item()
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"The loss is {loss} around step {self._step}: training on would be in vain. Lower the learning rates."
+            )
+        now = time.monotonic()
+        if self._progress is not None:
+            rate = self._groups / max(now - self._since, 1e-9)
+            self._progress(Progress(self._step, self._steps, share, loss, rate))
+        self._losses, self._groups, self._since = [], 0, now
+
+
+def _plan(groups: Sequence[Rows], recipe: ReaderRecipe) -> list[list[int]]:
     random = Random(recipe.seed)  # noqa: S311 - order of examples, not secrets
-    lengths = [max(len(row.ids) for row in group) for group in rows]
-    for _ in range(recipe.epochs):
-        order = sorted(range(len(rows)), key=lambda i: lengths[i] + random.random() * 24)
-        size = recipe.groups_per_step
-        starts = list(range(0, len(order) - size + 1, size))
-        random.shuffle(starts)
-        for start in starts:
-            yield collate([rows[i] for i in order[start : start + size]], device)
+    limits = {"most": recipe.groups_per_step, "batch_tokens": recipe.batch_tokens}
+    return [batch for _ in range(recipe.epochs) for batch in plan_batches(groups, random, **limits)]
+
+
+def _parameters(model: ReaderModel, recipe: ReaderRecipe) -> list[dict[str, Any]]:
+    """Return what is trained, together where rate and decay are the same."""
+    found: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        below = recipe.layers - _depth(name)
+        rate = recipe.head_rate if name.startswith("head.") else recipe.learning_rate * recipe.layer_decay**below
+        decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
+        if parameter.requires_grad:
+            found.setdefault((rate, decay), []).append(parameter)
+    return [{"params": p, "lr": rate, "peak": rate, "weight_decay": decay} for (rate, decay), p in found.items()]
+
+
+def _depth(name: str) -> int:
+    """Return 0 for a parameter of the embeddings, 1 for the lowest layer's, and so on."""
+    layer = re.search(r"\.layer\.(\d+)\.", name)
+    return int(layer[1]) + 1 if layer else 0
+
+
+def _set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * factor
 
 
 def _loss(model: ReaderModel, batch: ReaderBatch, teacher: ReaderModel | None, device: str) -> torch.Tensor:

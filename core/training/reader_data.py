@@ -2,6 +2,7 @@
 
 Hard passages come from the same document, nearest to the question by the embedder; a share of the questions has no
 passage that answers. Public questions stand beside made-up policies and tables, so that everyday wording is learnt too.
+Of public passages only the one asked about is known to answer; that no other does is assumed, not checked.
 """
 
 import gzip
@@ -15,15 +16,19 @@ import numpy as np
 
 from core.rag.embedding import Embedder
 from core.training.starter_evidence import draw_passages
-from core.training.starter_policies import Sheet, build_policy, build_table
-from core.training.starter_sources import Passage, Question, Sources
+from core.training.starter_policies import ROW, FactKey, Sheet, build_policy, build_table
+from core.training.starter_sources import Passage, Question, Sources, load_sources
 
 PASSAGES = 4  # of one question
 HARD = 12  # nearest passages of the same document that hard ones are drawn from
 UNANSWERED = 0.2  # of the questions see no passage that answers
+FOLLOW_UPS = 0.12  # of the made-up questions need the question before them
+ROUNDS = 2  # public questions are drawn so often, each time with other passages
 MADE_UP = 9_000
 KEYWORDS = 6_000
 STRANGERS = 4_000  # requests that no passage answers
+TRAIN, QUESTIONS_TEST, FACTS_TEST = "train", "q_test", "facts_test"
+_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +48,68 @@ class Group:
     readings: tuple[Labelled, ...]
 
 
-def build_groups(sources: Sources, *, embedder: Embedder, seed: int, held_out: bool = False) -> Iterator[Group]:
-    """Yield every group, in an order that is not yet mixed.
+def write_data(source: Path, folder: Path, *, embedder: Embedder, seed: int, scale: float = 1.0) -> dict[str, int]:
+    """Build all groups and write them, those to learn from last; return how many each file holds.
 
     Args:
-        sources: Public questions and passages.
+        source: Folder of the public data.
+        folder: Gets `train.jsonl.gz`, `q_test.jsonl.gz` and `facts_test.jsonl.gz`.
         embedder: Finds the hard passages.
         seed: Decides what is drawn.
-        held_out: Use the made-up facts that are kept for evaluation, and fewer of them.
+        scale: How many made-up groups there are, as a share of the usual number.
+
+    Raises:
+        TrainingError: The public data is missing or not in the form that was published.
     """
+    learnt, kept = load_sources(source, held_out=False), load_sources(source, held_out=True)
+    made = {
+        QUESTIONS_TEST: build_question_groups(kept, embedder=embedder, seed=seed),
+        FACTS_TEST: build_fact_groups(kept, count=round(MADE_UP * scale / 12), seed=seed),
+        TRAIN: build_groups(learnt, embedder=embedder, seed=seed, scale=scale),
+    }
+    return {name: write_groups(groups, data_file(folder, name)) for name, groups in made.items()}
+
+
+def data_file(folder: Path, name: str) -> Path:
+    """Return where `write_data` puts the groups of this name."""
+    return folder / f"{name}.jsonl.gz"
+
+
+def build_groups(sources: Sources, *, embedder: Embedder, seed: int, scale: float = 1.0) -> Iterator[Group]:
+    """Yield every group to learn from, in an order that is not yet mixed; the arguments are those of `write_data`."""
     random = Random(f"reader/{seed}")  # noqa: S311 - training data, not secrets
-    yield from _from_questions(random, sources, embedder)
-    scale = 10 if held_out else 1
-    for _ in range(MADE_UP // scale):
-        yield _made_up(random, sources, held_out=held_out)
-    for _ in range(KEYWORDS // scale):
+    yield from build_question_groups(sources, embedder=embedder, seed=seed, rounds=ROUNDS)
+    yield from build_fact_groups(sources, count=round(MADE_UP * scale), seed=seed)
+    for _ in range(round(KEYWORDS * scale)):
         yield _keywords(random, sources)
-    for _ in range(STRANGERS // scale):
+    for _ in range(round(STRANGERS * scale)):
         passages = draw_passages(random, sources, count=PASSAGES)
         yield Group(random.choice(sources.requests), tuple(_reading(p) for p in passages))
 
 
+def build_question_groups(sources: Sources, *, embedder: Embedder, seed: int, rounds: int = 1) -> Iterator[Group]:
+    """Yield a group for every public question, as often as there are rounds."""
+    random = Random(f"reader/questions/{seed}")  # noqa: S311 - training data, not secrets
+    near = _nearest(sources.questions, embedder)
+    for _ in range(rounds):
+        for question, hard in zip(sources.questions, near, strict=True):
+            yield _asked(random, question, hard=hard, sources=sources)
+
+
+def build_fact_groups(sources: Sources, *, count: int, seed: int) -> Iterator[Group]:
+    """Yield groups about made-up policies and tables; where the sources are held out, about facts that are too."""
+    random = Random(f"reader/facts/{seed}")  # noqa: S311 - training data, not secrets
+    for _ in range(count):
+        yield _made_up(random, sources)
+
+
 def write_groups(groups: Iterable[Group], path: Path) -> int:
-    """Write groups as gzipped JSON lines, each passage once; return how many groups."""
+    """Write groups as gzipped JSON lines, each passage once; return how many groups. The file is there when whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
     known: dict[tuple[str, tuple[str, ...]], int] = {}
     count = 0
-    with gzip.open(path, "wt", encoding="utf-8") as file:
+    with gzip.open(part, "wt", encoding="utf-8") as file:
         for group in groups:
             row = []
             for reading in group.readings:
@@ -80,6 +120,7 @@ def write_groups(groups: Iterable[Group], path: Path) -> int:
                 row.append([known[key], reading.gold])
             file.write(json.dumps({"question": group.question, "readings": row}) + "\n")
             count += 1
+    part.replace(path)
     return count
 
 
@@ -102,23 +143,25 @@ def _reading(passage: Passage, *, gold: Sequence[int] = ()) -> Labelled:
     return Labelled(f"{passage.document} > {passage.place}", passage.sentences, tuple(gold))
 
 
-def _from_questions(random: Random, sources: Sources, embedder: Embedder) -> Iterator[Group]:
-    near = _nearest(sources.questions, embedder)
-    for question, hard in zip(sources.questions, near, strict=True):
-        others = random.sample(hard, min(len(hard), random.choice((1, 2, 3))))
-        while len(others) < PASSAGES - 1:
-            others.append(random.choice(sources.questions).passage)
-        readings = [_reading(p) for p in others if p != question.passage]
-        if random.random() >= UNANSWERED:
-            readings.append(_reading(question.passage, gold=[question.gold]))
-        random.shuffle(readings)
-        yield Group(_as_typed(random, question.text), tuple(readings))
+def _asked(random: Random, question: Question, *, hard: Sequence[Passage], sources: Sources) -> Group:
+    others = random.sample(hard, min(len(hard), random.choice((1, 2, 3))))
+    for _ in range(_TRIES):
+        if len(others) >= PASSAGES - 1:
+            break
+        drawn = random.choice(sources.questions).passage
+        if drawn.sentences != question.passage.sentences:
+            others.append(drawn)
+    readings = [_reading(p) for p in others]
+    if random.random() >= UNANSWERED or not readings:
+        readings.append(_reading(question.passage, gold=[question.gold]))
+    random.shuffle(readings)
+    return Group(_as_typed(random, question.text), tuple(readings))
 
 
 def _nearest(questions: Sequence[Question], embedder: Embedder) -> list[list[Passage]]:
-    """Return for each question the nearest other passages of its document."""
-    passages = list(dict.fromkeys(q.passage for q in questions))
-    place = {passage: number for number, passage in enumerate(passages)}
+    """Return for each question the nearest other passages of its document; of all, where that has no other."""
+    passages = list({q.passage.sentences: q.passage for q in questions}.values())
+    place = {passage.sentences: number for number, passage in enumerate(passages)}
     of_document: dict[str, list[int]] = {}
     for number, passage in enumerate(passages):
         of_document.setdefault(passage.document, []).append(number)
@@ -126,54 +169,86 @@ def _nearest(questions: Sequence[Question], embedder: Embedder) -> list[list[Pas
     asked = embedder.embed([q.text for q in questions])
     nearest = []
     for question, vector in zip(questions, asked, strict=True):
-        among = [n for n in of_document[question.passage.document] if n != place[question.passage]]
+        own = place[question.passage.sentences]
+        kin = of_document[passages[own].document]
+        among = [n for n in (kin if len(kin) > 1 else range(len(passages))) if n != own]
         order: list[int] = np.argsort(-(held[among] @ vector))[:HARD].tolist() if among else []
         nearest.append([passages[among[n]] for n in order])
     return nearest
 
 
-def _made_up(random: Random, sources: Sources, *, held_out: bool) -> Group:
-    is_table = random.random() < 0.3
-    if is_table:
-        sheet = build_table(random, rows=random.randint(3, 9))
-    else:
-        sheet = build_policy(random, rules=random.randint(2, 9), held_out=held_out)
+def _made_up(random: Random, sources: Sources) -> Group:
+    sheet = _sheet(random, sources, tables=0.3)
     question = random.choice(sheet.questions)
-    gold = [question.gold]
     asked = _as_typed(random, question.text)
-    if sheet.follow_ups and random.random() < 0.12:
-        earlier = random.choice(sheet.questions)
-        asked = f"{earlier.text} {sheet.follow_ups[question.gold]}" if earlier is not question else asked
-    others = _distractors(random, sheet, sources, held_out=held_out)
-    answered = random.random() >= UNANSWERED
-    readings = [_reading(p) for p in others]
-    readings += [_reading(question.passage, gold=gold)] if answered else []
+    if random.random() < FOLLOW_UPS:
+        asked = f"{sheet.earlier[question.gold]}\n{sheet.follow_ups[question.gold]}"
+    readings = [_reading(p) for p in _distractors(random, sheet, sources, asked=sheet.keys[question.gold])]
+    if random.random() >= UNANSWERED:
+        readings.append(_reading(question.passage, gold=[question.gold]))
+    elif random.random() < 0.5:
+        readings.append(_reading(_without(question)))
     random.shuffle(readings)
     return Group(asked, tuple(readings))
 
 
-def _distractors(random: Random, sheet: Sheet, sources: Sources, *, held_out: bool) -> list[Passage]:
+def _sheet(random: Random, sources: Sources, *, tables: float) -> Sheet:
+    if random.random() < tables:
+        return build_table(random, rows=random.randint(3, 9))
+    return build_policy(random, rules=random.randint(2, 9), held_out=sources.held_out)
+
+
+def _distractors(random: Random, sheet: Sheet, sources: Sources, *, asked: FactKey) -> list[Passage]:
+    """Return passages that do not tell the fact that was asked for, about the same thing."""
     near = list(sheet.near)
     others = random.sample(near, min(len(near), random.randint(1, 3)))
     while len(others) < PASSAGES - 1:
-        drawn = build_policy(random, rules=random.randint(2, 7), held_out=held_out).passage
-        others.append(drawn if random.random() < 0.6 else draw_passages(random, sources, count=1)[0])
+        if random.random() < 0.6:
+            others.append(_other_sheet(random, sources, asked=asked).passage)
+        else:
+            others += draw_passages(random, sources, count=1)
     return others
+
+
+def _other_sheet(random: Random, sources: Sources, *, asked: FactKey) -> Sheet:
+    tables = 0.5 if asked[0] == ROW else 0.1
+    while asked in (sheet := _sheet(random, sources, tables=tables)).keys:
+        pass
+    return sheet
+
+
+def _without(question: Question) -> Passage:
+    """Return the passage of a question without the sentence that answers."""
+    whole = question.passage
+    kept = tuple(s for i, s in enumerate(whole.sentences) if i != question.gold)
+    return Passage(whole.document, whole.place, kept, whole.joiner)
 
 
 def _keywords(random: Random, sources: Sources) -> Group:
     """A question of a few words that one sentence holds, against passages that don't hold them all."""
-    passage = random.choice(sources.passages)
-    gold = random.randrange(len(passage.sentences))
-    words = [w.strip(".,;:()'\"?!") for w in passage.sentences[gold].split()]
-    words = list(dict.fromkeys(w for w in words if len(w) > 4 and w.isalpha()))
-    if len(words) < 3:
+    for _ in range(_TRIES):
+        passage = random.choice(sources.passages)
+        gold = random.randrange(len(passage.sentences))
+        words = _long_words(passage.sentences[gold])
+        if len(words) >= 3:
+            break
+    else:
         return Group("What is this about?", (_reading(passage),))
-    picked = random.sample(words, min(len(words), random.choice((2, 3, 3, 4))))
-    asked = " ".join(picked) if random.random() < 0.5 else f"What is said about {' and '.join(picked[:2])}?"
-    holds = [i for i, s in enumerate(passage.sentences) if all(w in s for w in picked[:2])]
-    others = [p for p in draw_passages(random, sources, count=PASSAGES - 1) if p.sentences != passage.sentences]
-    return Group(asked, (_reading(passage, gold=holds), *(_reading(p) for p in others)))
+    is_sentence = random.random() < 0.5
+    picked = random.sample(words, 2 if is_sentence else random.choice((2, 3, 3, min(4, len(words)))))
+    asked = f"What is said about {' and '.join(picked)}?" if is_sentence else " ".join(picked)
+    drawn = draw_passages(random, sources, count=PASSAGES - 1)
+    others = [_reading(p) for p in drawn if not _holding(p, picked)]
+    return Group(asked, (_reading(passage, gold=_holding(passage, picked)), *others))
+
+
+def _long_words(sentence: str) -> list[str]:
+    words = [w.strip(".,;:()'\"?!") for w in sentence.split()]
+    return list(dict.fromkeys(w for w in words if len(w) > 4 and w.isalpha()))
+
+
+def _holding(passage: Passage, words: Sequence[str]) -> list[int]:
+    return [i for i, s in enumerate(passage.sentences) if all(w in s for w in words)]
 
 
 def _as_typed(random: Random, text: str) -> str:

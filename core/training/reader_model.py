@@ -1,5 +1,6 @@
 """The reader's network: MiniLM's first layers and a head; the word vectors stay those of the bundled embedder."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,13 @@ def load_reader_base(folder: Path, *, layers: int) -> ReaderModel:
     )
 
 
+def cut_reader(teacher: ReaderModel, *, layers: int) -> ReaderModel:
+    """Return a copy of a trained reader with so many of its layers: where its student begins."""
+    student = ReaderModel(deepcopy(teacher.encoder), layers=layers)
+    student.head.load_state_dict(teacher.head.state_dict())
+    return student
+
+
 def save_reader(model: ReaderModel, path: Path) -> None:
     """Write everything but the word vectors, in half precision."""
     kept = {name: tensor for name, tensor in model.state_dict().items() if "word_embeddings" not in name}
@@ -60,7 +68,7 @@ def load_reader(path: Path, *, base: Path, layers: int) -> ReaderModel:
 
 
 def score_batch(model: ReaderModel, batch: ReaderBatch, device: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the logits of the batch's sentences and of its rows."""
-    with torch.autocast(device, dtype=torch.bfloat16):
+    """Return the logits of the batch's sentences and of its rows; a GPU computes them in bfloat16."""
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=device != "cpu"):
         logits = model(model.word_vectors(batch.ids), batch.mask, batch.types).float()
     return logits[batch.marks[:, 0], batch.marks[:, 1], 0], logits[:, 0, 1]

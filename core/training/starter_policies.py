@@ -4,10 +4,12 @@ Everything is drawn from a seeded generator; no rule or price describes a real o
 """
 
 import json
+from calendar import month_name
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
+from string import Formatter
 from zlib import crc32
 
 from core.training.starter_sources import Passage, Question
@@ -159,6 +161,7 @@ _RULES = (
     ),
 )
 _FOLLOW_UPS = ("And {item}?", "What about {item}?", "and for {item}?", "How about {item}?")
+_ALSO = ("And {question}", "and {question}", "Also, {question}", "also {question}")
 _COLUMNS = (
     (
         "Price",
@@ -176,6 +179,9 @@ _PARTS = (
     "laser,water,steel,oak,north,river,solar,quiet,rapid,hand,field,garden,copper,glass,winter,coastal,compact,heavy",
     "cutter,pump,lamp,desk,filter,scanner,kit,valve,drill,sensor,cart,shelf,clinic,depot,press,mixer,fan,panel",
 )
+FactKey = tuple[str, ...]
+"""A fact's name and the values that all its questions name: sentences with the same key answer the same questions."""
+ROW = "row"  # instead of a fact's name, where a row of a table tells it
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +189,17 @@ class Sheet:
     """One made-up document: a passage and every question that a sentence of it answers.
 
     Attributes:
+        keys: What each sentence tells, in order.
+        follow_ups: For each question a shorter one that asks for the same sentence.
+        earlier: For each follow-up a question that it can be asked behind.
         near: Passages that look alike and answer none of the questions.
     """
 
     passage: Passage
     questions: tuple[Question, ...]
+    keys: tuple[FactKey, ...]
     follow_ups: tuple[str, ...]
+    earlier: tuple[str, ...]
     near: tuple[Passage, ...] = ()
 
 
@@ -206,6 +217,22 @@ class Fact:
     def held_out(self) -> bool:
         """Whether the fact is kept for evaluation: about one in ten, fixed by its name."""
         return crc32(self.name.encode()) % 10 == 0
+
+    @property
+    def subject(self) -> tuple[str, ...]:
+        """The slots that every question names, sorted; none where the fact is about one thing only."""
+        slots = (set(_slots(question)) for question in self.questions)
+        return tuple(sorted(set.intersection(*slots)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A fact with its slots filled."""
+
+    key: FactKey
+    sentence: str
+    questions: tuple[str, ...]
+    follow_up: str
 
 
 @cache
@@ -238,9 +265,29 @@ def build_policy(random: Random, *, rules: int, held_out: bool = False) -> Sheet
     facts = random.sample(pool, min(rules, len(pool)))
     items = random.sample(_ITEMS, 2 * len(facts))
     picked = [_fill(random, item, fact=fact) for item, fact in zip(items, facts, strict=False)]
-    passage = _page(random, [rule[0] for rule in picked])
-    questions = tuple(Question(random.choice(rule[1]), passage, i) for i, rule in enumerate(picked))
-    return Sheet(passage, questions, tuple(rule[2] for rule in picked), _near(random, facts, items=items[len(facts) :]))
+    passage = _page(random, [rule.sentence for rule in picked])
+    questions = tuple(Question(random.choice(rule.questions), passage, i) for i, rule in enumerate(picked))
+    near = {
+        place: _fill_otherwise(random, item, fact=fact, key=picked[place].key)
+        for place, (fact, item) in enumerate(zip(facts, items[len(facts) :], strict=True))
+        if fact.subject
+    }
+    return Sheet(
+        passage,
+        questions,
+        tuple(rule.key for rule in picked),
+        tuple(rule.follow_up for rule in picked),
+        tuple(_earlier(random, questions, at=place, near=near.get(place)) for place in range(len(picked))),
+        (_page(random, [rule.sentence for rule in near.values()]),) if near else (),
+    )
+
+
+def _earlier(random: Random, questions: tuple[Question, ...], *, at: int, near: _Rule | None) -> str:
+    """Return the same question about another thing; where there is none, another question of the page."""
+    if near is not None:
+        return random.choice(near.questions)
+    others = [question.text for place, question in enumerate(questions) if place != at]
+    return random.choice(others or [questions[at].text])
 
 
 def _page(random: Random, sentences: list[str]) -> Passage:
@@ -253,12 +300,6 @@ def _page(random: Random, sentences: list[str]) -> Passage:
     )
 
 
-def _near(random: Random, facts: list[Fact], *, items: list[str]) -> tuple[Passage, ...]:
-    # only facts about an item: the same rule about another item does not answer
-    alike = [(fact, item) for fact, item in zip(facts, items, strict=True) if "{item}" in fact.sentences[0].lower()]
-    return (_page(random, [_fill(random, item, fact=fact)[0] for fact, item in alike]),) if alike else ()
-
-
 def build_table(random: Random, *, rows: int) -> Sheet:
     """Make a table whose rows read `Item: x | Price: y`."""
     key, columns = random.choice(_KEYS), random.sample(_COLUMNS, random.randint(1, 4))
@@ -269,10 +310,19 @@ def build_table(random: Random, *, rows: int) -> Sheet:
     passage = Passage(document, f"rows {first}-{first + rows - 1}", tuple(lines), "\n")
     asked = (random.choice(random.choice(columns)[1]).format(key=f"the {name}") for name in names)
     questions = tuple(Question(text, passage, i) for i, text in enumerate(asked))
-    return Sheet(passage, questions, tuple(random.choice(_FOLLOW_UPS).format(item=f"the {name}") for name in names))
+    follow_ups = tuple(random.choice(_FOLLOW_UPS).format(item=f"the {name}") for name in names)
+    earlier = tuple(_earlier(random, questions, at=i, near=None) for i in range(len(names)))
+    return Sheet(passage, questions, tuple((ROW, name) for name in names), follow_ups, earlier)
 
 
-def _fill(random: Random, item: str, *, fact: Fact) -> tuple[str, list[str], str]:
+def _fill_otherwise(random: Random, item: str, *, fact: Fact, key: FactKey) -> _Rule:
+    """Fill a fact so that it does not answer what the filling with this key answers."""
+    while (rule := _fill(random, item, fact=fact)).key == key:
+        pass
+    return rule
+
+
+def _fill(random: Random, item: str, *, fact: Fact) -> _Rule:
     sentence = (f"{fact.heading}: " if fact.heading else "") + random.choice(fact.sentences)
     slots = {
         "item": item,
@@ -291,11 +341,22 @@ def _fill(random: Random, item: str, *, fact: Fact) -> tuple[str, list[str], str
         "code": f"{random.choice('EFH')}{random.randint(10, 99)}",
         "year": str(random.randint(1890, 2020)),
     }
-    return (
-        sentence.format(**slots),
-        [q.format(**slots) for q in fact.questions],
-        random.choice(_FOLLOW_UPS).format(item=item),
-    )
+    questions = tuple(question.format(**slots) for question in fact.questions)
+    about = [slots[name] for name in fact.subject]
+    if about:
+        follow_up = random.choice(_FOLLOW_UPS).format(item=" and ".join(about))
+    else:
+        follow_up = random.choice(_ALSO).format(question=_inside(random.choice(questions)))
+    return _Rule((fact.name, *about), sentence.format(**slots), questions, follow_up)
+
+
+def _slots(template: str) -> list[str]:
+    return [name.lower() for _, name, _, _ in Formatter().parse(template) if name]
+
+
+def _inside(question: str) -> str:
+    """Return a question as it stands inside a sentence: without its capital, unless an acronym opens it."""
+    return question if question[1:2].isupper() else question[:1].lower() + question[1:]
 
 
 def _names(random: Random, count: int) -> list[str]:
@@ -326,18 +387,4 @@ def _money(random: Random) -> str:
 
 
 def _date(random: Random) -> str:
-    months = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ]
-    return f"{random.randint(1, 28)} {random.choice(months)} {random.randint(1998, 2031)}"
+    return f"{random.randint(1, 28)} {month_name[random.randint(1, 12)]} {random.randint(1998, 2031)}"
