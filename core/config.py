@@ -57,6 +57,12 @@ class Settings(BaseSettings):
         default=0.35, ge=0, le=1, description="Score below which nothing found answers the question."
     )
 
+    guard_model: str = Field(
+        default="bundled",
+        min_length=1,
+        description="Guard model: bundled, or a text classifier's folder or Hugging Face id.",
+    )
+    guard_revision: str | None = Field(default=None, description="Revision of a guard model from Hugging Face.")
     rail_deadline_s: float = Field(default=2.0, gt=0, le=60, description="A rail later than this blocks the turn.")
     permit_ttl_s: float = Field(default=120.0, gt=0, le=3600, description="Life of a Permit to generate.")
 

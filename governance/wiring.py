@@ -7,6 +7,7 @@ from pathlib import Path
 from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
 from core.encoder.guard_reader import GuardReader
+from core.encoder.hub_guard import load_hub_guard
 from core.llm.permits import PermitOffice
 from core.llm.profiles import load_profile
 from core.llm.transformers_engine import TransformersEngine
@@ -23,7 +24,7 @@ from governance.errors import InputError
 from governance.governance_engine import GovernanceEngine
 from governance.native_llm import NativeLLM
 from governance.policy import PolicyBook
-from governance.rails import build_rail_set
+from governance.rails import Classifier, build_rail_set
 from governance.records import Records, new_id, open_records, utc_now
 from governance.schema import Actor, AgentView
 
@@ -76,9 +77,15 @@ def open_workbench(settings: Settings) -> Workbench:
 
 def build_governance(settings: Settings) -> GovernanceEngine:
     """Join the rails and the policies that ship."""
-    rails = build_rail_set(GuardReader(DATA / "models" / "guard"))
+    rails = build_rail_set(_open_guard(settings))
     policies = PolicyBook(DATA / "policies", vocabulary=rails.vocabulary())
     return GovernanceEngine(rails, policies, deadline_s=settings.rail_deadline_s)
+
+
+def _open_guard(settings: Settings) -> Classifier:
+    if settings.guard_model == "bundled":
+        return GuardReader(DATA / "models" / "guard")
+    return load_hub_guard(settings.guard_model, revision=settings.guard_revision, offline=settings.offline)
 
 
 def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -> Workbench:

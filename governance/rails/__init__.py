@@ -1,5 +1,6 @@
 """Rails: checks of text that report findings, and what runs and masks them."""
 
+from governance.rails.guard import Classifier
 from governance.rails.masks import Masker, Span, merge_spans
 from governance.rails.pattern_rail import WINDOW
 from governance.rails.rail_set import NamingRail, RailSet, StreamRail, build_rail_set
@@ -7,6 +8,7 @@ from governance.rails.runner import RailRunner
 
 __all__ = [
     "WINDOW",
+    "Classifier",
     "Masker",
     "NamingRail",
     "RailRunner",
