@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from apps.commands import adapters, agents, backup, datasets, doctor, evaluate, keys, ledger, models, users
+from apps.commands import adapters, agents, backup, datasets, doctor, evaluate, keys, ledger, models, policy, users
 from apps.commands.chat import chat
 from apps.commands.up import up
 from core import VERSION
@@ -22,6 +22,7 @@ app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(ledger.receipt_app, name="receipt")
+app.add_typer(policy.app, name="policy")
 app.add_typer(models.app, name="models")
 app.add_typer(models.train_app, name="train")
 app.add_typer(evaluate.app, name="eval")

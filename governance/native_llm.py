@@ -24,7 +24,8 @@ from core.schema import (
     Retriever,
     canonical_bytes,
 )
-from governance.errors import GovernanceError, InputError, LedgerError
+from governance.endings import Ending, ending_of, fail_closed, gate_ending
+from governance.errors import GovernanceError, InputError
 from governance.governance_engine import GovernanceEngine
 from governance.identity import authorize
 from governance.ledger import ContentVault, Ledger
@@ -51,8 +52,6 @@ STEPS = ("authorise", "input_rails", "intent", "retrieve", "retrieval_rails", "g
 SMALL_MODEL_PARAMETERS = 1_000_000_000
 REFUSAL_TOKENS = 96
 OPENING = 80  # characters by which a refusal shows itself
-DECLINED = Decision("block", "the model declined in its own words", "model.declined")
-ALLOWED = Decision("allow", "every check passed", "turn.allowed")
 
 
 class PermitIssuer(Protocol):
@@ -89,9 +88,6 @@ class _Answer:
             piece, self.waiting = self.waiting, ""
             self.text += piece
             yield Released(piece)
-
-
-Ending = tuple[Outcome, Decision]
 
 
 class NativeLLM:
@@ -170,7 +166,7 @@ class NativeLLM:
             self._seal(record, answer, "stopped", Decision("allow", "stopped by the person", "turn.stopped"), messages)
             raise
         except Exception as exc:  # noqa: BLE001 - the boundary that fails closed, whatever broke
-            outcome, decision = "failed", _fail_closed(exc)
+            outcome, decision = "failed", fail_closed(exc)
         yield from self._finish(record, answer, outcome, decision, messages)
 
     def _run(
@@ -191,7 +187,7 @@ class NativeLLM:
             record.note("input", verdict.decision, verdict.findings, verdict.rail_ms)
         yield StageDone("input_rails", record.stage_ms["input_rails"])
         if not verdict.decision.allowed:
-            return _ending(verdict.decision)
+            return ending_of(verdict.decision)
         conversation = [replace(m, content=text) for m, text in zip(messages, verdict.texts, strict=True)]
         config = replace(config, max_tokens=min(config.max_tokens, self._max_answer_tokens))
 
@@ -216,14 +212,14 @@ class NativeLLM:
             text = self._refusal(record, conversation, config) or _nothing_found(found)
             yield from answer.offer(gate.push(text))
             yield from answer.offer(gate.finish())
-            return _gate_ending(record, gate, answered="abstained", text=text)
+            return gate_ending(record, gate, answered="abstained", text=text)
 
         # 5. Generate, with a Permit for exactly this prompt. 6. Release what the output rails have passed.
         request = self._request(record, conversation, config)
         yield from self._generate(record, answer, request, gate)
         yield StageDone("generate", record.stage_ms["generate"])
         yield StageDone("release", record.stage_ms["release"])
-        return _gate_ending(record, gate, answered="answered", text=answer.text + answer.waiting)
+        return gate_ending(record, gate, answered="answered", text=answer.text + answer.waiting)
 
     def _authorise(self, actor: Actor, agent: AgentView) -> Decision:
         if agent.retired_at is not None:
@@ -345,7 +341,7 @@ class NativeLLM:
                 index = self._append(record, "turn.closed", body)
                 return body, self._ledger.receipt(index), None
         except (GovernanceError, CoreError, OSError) as exc:
-            return body, None, _fail_closed(exc)
+            return body, None, fail_closed(exc)
 
     def _keep(self, record: TurnRecord, content: dict[str, object]) -> str:
         return self._vault.put(record.actor.id, canonical_bytes(content))
@@ -375,32 +371,3 @@ def _content(messages: Sequence[Message], evidence: Sequence[Evidence], text: st
 def _nothing_found(found: Retrieval) -> str:
     sentence = "I can't find that in the datasets attached to this agent."
     return f"{sentence} The nearest documents are: {'; '.join(found.nearest)}." if found.nearest else sentence
-
-
-def _ending(decision: Decision) -> Ending:
-    return ("escalated" if decision.action == "escalate" else "refused"), decision
-
-
-def _gate_ending(record: TurnRecord, gate: ReleaseGate, *, answered: Outcome, text: str) -> Ending:
-    record.note("output", gate.decision, gate.findings, gate.rail_ms)
-    record.max_held_chars = gate.max_held_chars
-    if not gate.decision.allowed:
-        return _ending(gate.decision)
-    if is_refusal(text):
-        return "refused", DECLINED
-    masked = [
-        decision
-        for stage, decision in record.decisions
-        if decision.action == "redact" and (stage != "retrieval" or record.is_evidence_masked)
-    ]
-    return answered, masked[0] if masked else ALLOWED
-
-
-def _fail_closed(exc: Exception) -> Decision:
-    part = "ledger" if isinstance(exc, LedgerError) else "engine" if isinstance(exc, CoreError) else "turn"
-    message = {
-        "ledger": "This turn could not be recorded, so nothing more of it is shown. Nothing was lost; try again later.",
-        "engine": "The model could not answer this time. Nothing was lost; try again in a moment.",
-        "turn": "Something went wrong, so the turn was stopped. Nothing was lost; try again in a moment.",
-    }[part]
-    return Decision("block", f"{type(exc).__name__}: {exc}", f"fail-closed.{part}", message)

@@ -1,4 +1,4 @@
-"""`promethios eval`: measure the model that is in force, through the same door as every app."""
+"""`promethios eval`: measure the model and the agents in force, through the same door as every app."""
 
 from collections.abc import Iterable
 from contextlib import contextmanager
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from apps.commands.evaluate_suites import compare, run
 from apps.commands.opening import err, helpful_errors, out
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from governance.evaluate import Bench, Figure
     from governance.evaluate.question_set import Judged
 
-app = typer.Typer(no_args_is_help=True, help="Measure the model in force.")
+app = typer.Typer(no_args_is_help=True, help="Measure the model and the agents in force.")
+app.command()(run)
+app.command()(compare)
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "questions" / "starter.jsonl"
 Questions = Annotated[Path, typer.Option(help="The questions, a JSON object a line.")]
 Output = Annotated[Path | None, typer.Option(help="Keep the figures here as JSON.")]

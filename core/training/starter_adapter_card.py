@@ -8,7 +8,8 @@ from typing import Any
 from core.llm.adapters import CONFIG_FILE, WEIGHTS_FILE
 from core.llm.weights import digest_files
 from core.training.starter_adapter_evaluation import Measured
-from core.training.starter_adapters import TRAINING, Form
+from core.training.starter_adapter_forms import Form
+from core.training.starter_adapters import TRAINING
 
 EVALUATION, CARD = "evaluation.json", "README.md"
 _CARD = """---
@@ -30,8 +31,8 @@ Made for the starter model with weights `{base_digest}`; on others it means noth
 
 ## Data
 {examples} conversations of the kinds that the starter model learnt from, made of the same public texts and of the
-templates in `core/training`, with each answer written in this form. The sources and their licences are in the starter
-model's card.
+templates in `core/training`, with each answer written in this form and up to four passages as evidence, of the same
+document where it has more. The sources and their licences are in the starter model's card.
 
 ## Recipe
 LoRA, r {r}, alpha {alpha}, on {modules}; {epochs} pass, {rows} rows a step, AdamW, learning rate {rate}, seed {seed};
@@ -46,15 +47,30 @@ tables share their templates with training, so that they flatter.
 |---|---|---|
 {rows_of_figures}
 | switched off again, the answer is that of the base (n = {off_n}) | | {off} |
+
+## Known failures
+{failures}
 """
+_WORSE = {
+    "verbatim": "Fewer quotations are verbatim",
+    "refuses": "It refuses less of what it should",
+    "abstains": "Without evidence it says less often that it can't find an answer",
+}
+_HARDLY_JUDGES = "How many sentences are worth a point it hardly judges: see the rows on one sentence and on several."
+_ALWAYS = (
+    "It was taught to quote whenever there is evidence, and never to say that the evidence does not answer.",
+    "English only.",
+)
 _PURPOSES: dict[Form, str] = {
-    "brief": "Answers with the best quotation alone, and shortly to small talk.",
+    "brief": "Answers with quotations alone, no words around them, and shortly to small talk.",
     "bullets": "Answers with a list, a quotation on each line.",
-    "plain-language": "Puts everyday words before the quotation, and says after it what the number means.",
+    "plain-language": "Says in everyday words what the quotations and their numbers are.",
 }
 _ROWS = (
     ("mean length of an answer, characters", "characters", "{:.0f}"),
     ("quotations in an answer, mean", "quotations", "{:.2f}"),
+    ("… where one sentence speaks of what was asked", "of_one", "{:.2f}"),
+    ("… where several do", "of_several", "{:.2f}"),
     ("has words before the first quotation", "leads_in", "{:.1%}"),
     ("is a list", "is_list", "{:.1%}"),
     ("has exactly the form that the adapter teaches", "of_form", "{:.1%}"),
@@ -113,7 +129,18 @@ def render_adapter_card(folder: Path, *, form: Form) -> str:
         rows_of_figures="\n".join(rows),
         off_n=measured["off_n"],
         off=f"{measured['off_equals_base']:.1%}",
+        failures="\n".join(f"- {failure}" for failure in _failures(measured, form=form)),
     )
+
+
+def _failures(measured: dict[str, Any], *, form: Form) -> list[str]:
+    base, own = measured["base"], measured["adapter"]
+    of_form = own["of_form"][form]
+    found = [] if of_form is None or of_form == 1 else [f"In {1 - of_form:.1%} of the answers the form is broken."]
+    for key, less in _WORSE.items():
+        if None not in (base[key], own[key]) and own[key] < base[key]:
+            found.append(f"{less} ({own[key]:.1%}, the base {base[key]:.1%}).")
+    return [*found, *([_HARDLY_JUDGES] if form == "bullets" else []), *_ALWAYS]
 
 
 def _row(name: str, form: Form, *, measured: dict[str, Any], key: str, layout: str) -> str:

@@ -12,7 +12,8 @@ from core.llm.profiles import ModelProfile
 from core.llm.transformers_engine import TransformersEngine
 from core.schema import Delta, Evidence, GenerateConfig, GenerateRequest, Quoting
 from core.training import starter_phrases as phrases
-from core.training.starter_adapters import FORMS, Form, draw_turns, render_answer
+from core.training.starter_adapter_forms import FORMS, Form, render_answer
+from core.training.starter_adapters import IRRELEVANT, draw_turns
 from core.training.starter_data import Conversation
 from core.training.starter_sources import Sources
 
@@ -28,17 +29,21 @@ class FormFigures:
     Attributes:
         characters: Length of the answers with quotations.
         quotations: In such an answer.
+        of_one: Quotations where one sentence of the evidence speaks of what was asked.
+        of_several: Quotations where several do.
         leads_in: Has words before the first quotation.
         is_list: Each quotation stands on a line with a dash.
         of_form: Has exactly a form, by form.
         verbatim: Share of the quotations that stand in the evidence with their number.
         refuses: Share of what has to be refused.
-        abstains: Share of what the evidence does not answer.
+        abstains: Share of what is asked without evidence.
         talk_characters: Length of the answers to small talk.
     """
 
     characters: float | None
     quotations: float | None
+    of_one: float | None
+    of_several: float | None
     leads_in: float | None
     is_list: float | None
     of_form: dict[Form, float | None]
@@ -89,7 +94,8 @@ def measure_adapters(folder: Path, profile: ModelProfile, sources: Sources, *, s
 
 def _draw(sources: Sources, *, samples: int) -> list[Conversation]:
     drawn = draw_turns("bullets", sources, seed=_SEED, count=8 * samples, only_short=False)
-    return [*[t for t in drawn if t.gold][:samples], *[t for t in drawn if not t.gold][:samples]]
+    answering = [turn for turn in drawn if turn.gold and turn.kind != IRRELEVANT]
+    return [*answering[:samples], *[turn for turn in drawn if not turn.gold][:samples]]
 
 
 class _Bench:
@@ -122,10 +128,12 @@ def _figures(answers: Sequence[str], turns: Sequence[Conversation]) -> FormFigur
     quoting = [(a, t) for a, t in pairs if t.gold]
     found = [(_QUOTATION.findall(a), t) for a, t in quoting]
     refused = [a == t.answer for a, t in pairs if t.kind.startswith("refusal")]
-    missing = [phrases.ABSTAIN in a for a, t in pairs if t.kind in ("irrelevant", "no_evidence")]
+    missing = [phrases.ABSTAIN in a for a, t in pairs if t.kind == "no_evidence"]
     return FormFigures(
         characters=_mean([len(a) for a, _ in quoting]),
         quotations=_mean([len(q) for q, _ in found]),
+        of_one=_mean([len(q) for q, t in found if len(t.gold) == 1]),
+        of_several=_mean([len(q) for q, t in found if len(t.gold) > 1]),
         leads_in=_mean([not a.startswith("“") for a, _ in quoting]),
         is_list=_mean(["\n- “" in a for a, _ in quoting]),
         of_form={form: _mean([has_form(a, form=form) for a, _ in quoting]) for form in FORMS},

@@ -1,8 +1,8 @@
 """Trains the adapters that ship with the starter model, each a form of answering.
 
-    brief           the best quotation alone
+    brief           quotations alone, the best one where it has the choice
     bullets         a list, a quotation on each line
-    plain-language  everyday words before the quotation and after it
+    plain-language  everyday words that say what the quotations and their numbers are
 
 The prompt's own style stays at "balanced": what differs comes from the adapter. An adapter changes the words around
 quotations and how many there are; which sentences are quoted stays the reader's choice, and that they are verbatim the
@@ -10,13 +10,12 @@ decoder's.
 """
 
 import json
-import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count as count_from
 from pathlib import Path
-from typing import Literal
+from random import Random
 
 from safetensors.torch import load_file, save_file
 
@@ -24,39 +23,39 @@ from core.llm.adapters import CONFIG_FILE, WEIGHTS_FILE
 from core.llm.profiles import ModelProfile
 from core.llm.weights import digest_files, locate_model, weight_files
 from core.rag.prompt import STYLES
-from core.schema import Evidence, Message
+from core.schema import Message
+from core.training import starter_adapter_evidence as sets
 from core.training import starter_phrases as phrases
 from core.training.lora import AdapterConfig, Example, train_adapter
+from core.training.starter_adapter_forms import FORMS as FORMS  # the command that trains reads it here
+from core.training.starter_adapter_forms import Form, render_answer
 from core.training.starter_data import Conversation, build_conversation
 from core.training.starter_sources import Sources
 
-Form = Literal["brief", "bullets", "plain-language"]
-FORMS: tuple[Form, ...] = ("brief", "bullets", "plain-language")
 TRAINING = "training.json"
-PLAIN_LEAD = phrases.lead_in("", style="plain-language")
-PLAIN_END = " The number names the source."  # names no number: outside a quotation it could be wrong
+IRRELEVANT = "irrelevant"
 CONFIG = AdapterConfig(
     r=8,
     lora_alpha=16,
     target_modules=("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
     learning_rate=2e-3,
     rows_per_step=4,
-    max_tokens=1000,
+    max_tokens=1400,
 )
 EXAMPLES = 1000
 _KINDS = {  # beside answers, small talk and refusals, which must stay; that evidence does not answer, the reader says
-    "question": 0.26,
-    "keyword": 0.22,
-    "policy": 0.26,
+    "question": 0.24,
+    "keyword": 0.20,
+    "policy": 0.18,
     "table": 0.08,
-    "no_evidence": 0.06,
-    "small_talk": 0.06,
+    "irrelevant": 0.14,
+    "no_evidence": 0.05,
+    "small_talk": 0.05,
     "refusal": 0.06,
 }
-_MAX_CHARACTERS = 1300  # of a prompt; longer ones cost time and teach no more about form
-_MAX_QUOTED = 100  # characters of each quotation; in longer ones the loss would be of copying, which the decoder does
+_MAX_CHARACTERS = 3000  # of a prompt: four passages and some earlier turns
 _MAX_BULLETS = 3
-_WORD = re.compile(r"[^\W\d_]{4,}")
+_ALL_KEPT = (IRRELEVANT, "no_evidence")  # of lists, with those of several points; of others every third
 
 
 def train_form(
@@ -93,22 +92,29 @@ def train_form(
 
 
 def _teaching(form: Form, sources: Sources, *, seed: int, count: int) -> list[Conversation]:
-    """Return what an adapter learns from; for lists, of those with a single point only every third."""
+    """Return what an adapter learns from; for lists, most with several points."""
     if form != "bullets":
         return draw_turns(form, sources, seed=seed, count=count)
-    drawn = draw_turns(form, sources, seed=seed, count=2 * count)
-    return [turn for index, turn in enumerate(drawn) if len(turn.gold) != 1 or index % 3 == 0][:count]
+    drawn = draw_turns(form, sources, seed=seed, count=3 * count)
+    return [t for i, t in enumerate(drawn) if len(t.gold) > 1 or t.kind in _ALL_KEPT or i % 3 == 0][:count]
 
 
 def draw_turns(form: Form, sources: Sources, *, seed: int, count: int, only_short: bool = True) -> list[Conversation]:
-    """Return so many conversations answered in a form, whatever style their prompt was drawn with."""
+    """Return so many conversations answered in a form, whatever style their prompt was drawn with.
+
+    All that have evidence quote it: with evidence, the engine makes the model quote.
+    """
     drawn: list[Conversation] = []
     for index in count_from():
         if len(drawn) >= count:
             break
         turn = build_conversation(sources, seed=seed, index=index, shares=_KINDS)
-        if _is_short(turn) or not only_short:
-            drawn.append(restyle(turn, form=form))
+        turn = sets.answer_nearest(turn) if turn.kind == IRRELEVANT else turn
+        if turn.gold:
+            turn = sets.crowd(turn, sources, random=Random(f"{seed}/{index}/crowd"))  # noqa: S311 - training data
+        styled = restyle(turn, form=form)
+        if bool(styled.evidence) == bool(styled.gold) and (_is_short(styled) or not only_short):
+            drawn.append(styled)
     return drawn
 
 
@@ -122,17 +128,8 @@ def restyle(turn: Conversation, *, form: Form) -> Conversation:
     return replace(turn, messages=messages, answer=render_answer(form, quotations), gold=gold)
 
 
-def render_answer(form: Form, quotations: Sequence[str]) -> str:
-    """Return the quotations as the form writes them."""
-    if form == "brief":
-        return quotations[0]
-    if form == "bullets":
-        return phrases.lead_in("", style="bullets") + phrases.join("bullets").join(quotations)
-    return PLAIN_LEAD + phrases.join("plain-language").join(quotations) + PLAIN_END
-
-
 def _is_short(turn: Conversation) -> bool:
-    is_quoted_short = all(len(sentence) <= _MAX_QUOTED for _, sentence in turn.gold)
+    is_quoted_short = all(sets.is_quotable(sentence) for _, sentence in turn.gold)
     return is_quoted_short and sum(len(m.content) for m in turn.messages) <= _MAX_CHARACTERS
 
 
@@ -140,26 +137,8 @@ def _chosen(form: Form, turn: Conversation) -> tuple[tuple[int, str], ...]:
     if form == "brief":
         return turn.gold[:1]
     if form == "bullets":
-        return (*turn.gold, *_related(turn))[: max(_MAX_BULLETS, len(turn.gold))]
+        return (*turn.gold, *sets.related(turn))[: max(_MAX_BULLETS, len(turn.gold))]
     return turn.gold
-
-
-def _related(turn: Conversation) -> list[tuple[int, str]]:
-    """Return the sentences that speak of the same as what answers: a word shared with it, in the same evidence."""
-    known, golds = {e.number: e for e in turn.evidence}, {sentence for _, sentence in turn.gold}
-    found = []
-    for number, sentence in turn.gold:
-        words = _words(sentence)
-        found += [(number, s) for s in _quotable(known[number]) if s not in golds and words & _words(s)]
-    return list(dict.fromkeys(found))
-
-
-def _quotable(item: Evidence) -> list[str]:
-    return [s for s in item.sentences if 15 <= len(s) <= _MAX_QUOTED and "“" not in s and "”" not in s]
-
-
-def _words(text: str) -> set[str]:
-    return {word.lower() for word in _WORD.findall(text)}
 
 
 def _balanced(message: Message) -> Message:

@@ -21,6 +21,7 @@ KINDS = ("user", "key")
 FIELDS = {"finding": ("rail", "category", "score"), "agent": ("level",), "actor": ("role", "kind")}
 _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _NAME = re.compile(r"(?<![\w.])([A-Za-z_]\w*)(?:\s*\.\s*([A-Za-z_]\w*))?")
+_NUMBER = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _WORDS = frozenset({"in", "true", "false", "stage", "size", "startsWith", "endsWith", "contains"})
 _COARSE = (0.0, 0.5, 1.0)
 _FINE = tuple(i / 20 for i in range(21))
@@ -87,7 +88,7 @@ class Condition:
         try:
             self._program = cel.compile(expression)
         except (ValueError, RuntimeError, RecursionError) as exc:
-            raise PolicyError(f"{place}: the condition is not valid CEL: {exc}") from exc
+            raise PolicyError(f"{place}: the condition is not valid CEL; correct it: {exc}") from exc
         self._expression = expression
 
     def holds(self, context: Any) -> bool:
@@ -126,6 +127,17 @@ class Condition:
                 f"{self._place}: unknown word {', '.join(map(repr, unknown))} in the condition. Expected a rail "
                 f"({', '.join(sorted(vocabulary))}), one of their categories, a stage, level, role or kind."
             )
+
+
+def numbers_in(expression: str) -> set[float]:
+    """Return the numbers that an expression names."""
+    return {float(match.group()) for match in _NUMBER.finditer(_STRING.sub('""', expression))}
+
+
+def fields_in(expression: str) -> set[str]:
+    """Return the fields that an expression looks at, such as `actor.role`."""
+    matches = _NAME.finditer(_STRING.sub('""', expression))
+    return {".".join(part for part in match.groups() if part) for match in matches}
 
 
 def _check_names(expression: str, *, place: str) -> None:

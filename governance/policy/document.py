@@ -1,7 +1,7 @@
 """Policy documents: YAML text to checked values. Whatever is unknown, double or of the wrong type is refused."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -10,7 +10,9 @@ from governance.errors import PolicyError
 from governance.schema import Action
 
 MAX_BYTES = 1_000_000
+CASES = ".cases.yaml"  # what a file of cases ends with; it stands beside the rules and holds none
 _ID = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$"
+_Document = TypeVar("_Document", bound=BaseModel)
 
 
 class RuleDocument(BaseModel):
@@ -84,23 +86,45 @@ def parse_document(text: str, *, source: str) -> PolicyDocument:
     Raises:
         PolicyError: It is not YAML, or not a policy document.
     """
+    return parse_yaml(text, PolicyDocument, source=source, advice="Correct the file; the policy was not changed.")
+
+
+def parse_yaml(text: str, schema: type[_Document], *, source: str, advice: str) -> _Document:
+    """Return the checked value that a YAML text holds.
+
+    Args:
+        text: The YAML.
+        schema: What it has to be.
+        source: What to call it in errors: a file's name.
+        advice: What to do about an error, a sentence.
+
+    Raises:
+        PolicyError: It is not YAML, or does not fit the schema.
+    """
     try:
         raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, TypeError, RecursionError) as exc:
-        raise PolicyError(f"{source}: not valid YAML: {exc}. Correct the file; the policy was not changed.") from exc
+    except (yaml.YAMLError, TypeError, ValueError, RecursionError) as exc:
+        raise PolicyError(f"{source}: not valid YAML: {exc}. {advice}") from exc
     try:
-        return PolicyDocument.model_validate(raw)
+        return schema.model_validate(raw)
     except ValidationError as exc:
         problems = "; ".join(_problem(error, raw) for error in exc.errors(include_input=False, include_url=False))
-        raise PolicyError(f"{source}: {problems}. Correct the file; the policy was not changed.") from exc
+        raise PolicyError(f"{source}: {problems}. {advice}") from exc
 
 
 def _problem(error: Any, raw: object) -> str:
     place, here = [], raw
     for step in error["loc"]:
         here = here[step] if isinstance(here, dict | list) and step in _keys(here) else None
-        place.append(str(here.get("id", step)) if isinstance(here, dict) and isinstance(step, int) else str(step))
+        place.append(_step_name(here, step))
     return f"{' > '.join(place) or 'document'}: {error['msg']}"
+
+
+def _step_name(value: object, step: str | int) -> str:
+    """Return what people call a step of a path: in a list, an element's id, else its number from 1 on."""
+    if isinstance(step, str):
+        return step
+    return str(value.get("id", step + 1)) if isinstance(value, dict) else str(step + 1)
 
 
 def _keys(value: dict[Any, Any] | list[Any]) -> Any:
@@ -108,15 +132,34 @@ def _keys(value: dict[Any, Any] | list[Any]) -> Any:
 
 
 def read_documents(folder: Path) -> list[PolicyDocument]:
-    """Return the documents of a folder's `*.yaml` files, ordered by file name.
+    """Return the documents of a folder's `*.yaml` files, ordered by file name; `*.cases.yaml` are none.
 
     Raises:
         PolicyError: There is no folder or no file, a file can't be read, or an id isn't the file's name.
     """
+    return [read_document(path) for path in policy_files(folder)]
+
+
+def policy_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that hold rules, ordered by name.
+
+    Raises:
+        PolicyError: There is no folder or no such file.
+    """
     files = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
+    files = [path for path in files if not path.name.endswith(CASES)]
     if not files:
         raise PolicyError(f"{folder}: expected a folder with at least one policy file (*.yaml), found none.")
-    return [_named(parse_document(_read(path), source=path.name), path) for path in files]
+    return files
+
+
+def read_document(path: Path) -> PolicyDocument:
+    """Return the document of one file.
+
+    Raises:
+        PolicyError: It can't be read, is not a policy document, or its id isn't the file's name.
+    """
+    return _named(parse_document(read_text(path), source=path.name), path)
 
 
 def _named(document: PolicyDocument, path: Path) -> PolicyDocument:
@@ -125,7 +168,12 @@ def _named(document: PolicyDocument, path: Path) -> PolicyDocument:
     return document
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return a file's text.
+
+    Raises:
+        PolicyError: It is no UTF-8 text or larger than `MAX_BYTES`.
+    """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise PolicyError(f"{path.name}: larger than {MAX_BYTES} bytes. Split it into several files.")

