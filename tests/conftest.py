@@ -21,6 +21,8 @@ from core.config import load_settings
 from core.store.database import Store, connect
 from core.store.migrate import open_store
 
+os.environ["COLUMNS"] = "200"  # before anything that prints is imported: tables are not cut short
+
 
 class FakeClock:
     """A clock that moves only when told."""

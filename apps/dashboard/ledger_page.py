@@ -56,7 +56,7 @@ def verify_now(kept: str) -> None:
         st.error(f"The ledger does not verify. {health.problem}", icon=":material/gpp_bad:")
         return
     against = (
-        f"It continues {len(notes)} kept checkpoint{'s' * (len(notes) > 1)}."
+        f"It continues {'the kept checkpoint' if len(notes) == 1 else f'{len(notes)} kept checkpoints'}."
         if notes
         else "Whether its end was cut off shows only a kept checkpoint."
     )

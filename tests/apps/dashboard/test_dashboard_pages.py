@@ -135,7 +135,7 @@ def test_turn_that_was_refused_shows_findings_and_rule(open_page: Open, filled: 
     app = open_page("rex", "turn_page.py", turn=filled.turns["refused"].turn_id)
     assert app.title[0].value == ":red[:material/shield: Refused]"
     findings = app.dataframe[1].value
-    assert set(findings["Rail"]) == {"injection"}
+    assert set(findings["Rail"]) == {"injection", "guard"}
     assert "nothing was generated" in str(app.table[0].value)
 
 
