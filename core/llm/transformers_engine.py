@@ -154,14 +154,14 @@ class TransformersEngine:
                 lead_in += stream.push(self._vocabulary.pieces[token] or b"", is_quoted=is_quoted)
                 if introduces and leads_in and _OWN_SENTENCE.search(lead_in):
                     return False
-                if lead_in and not (constraint is not None and constraint.awaits_quotation):
-                    yield Delta(lead_in)
-                    lead_in = ""
                 reason = self._reason(token, stream=stream, constraint=constraint, is_spent=output_tokens >= budget)
                 if output_tokens >= prompt.room and reason is None:
                     raise EngineError("The context is full in the middle of a quotation; attach less evidence.")
                 if not coming and constraint is not None:
                     coming = constraint.forced()
+            if lead_in and not (constraint is not None and constraint.awaits_quotation):
+                yield Delta(lead_in)
+                lead_in = ""
         if text := lead_in + stream.flush():
             yield Delta(text)
         yield Finish(reason, len(prompt.tokens), output_tokens, prompt.trimmed_messages)
@@ -261,7 +261,7 @@ def _describe(profile: ModelProfile, *, folder: Path, model: Any, device: torch.
         weights_digest=weights.digest_files(weights.weight_files(folder)),
         tokenizer_digest=weights.digest_files(weights.tokenizer_files(folder)),
         context_tokens=min(limit for limit in limits if limit is not None),
-        parameters=model.num_parameters(),
+        parameters=sum(p.numel() for name, p in model.named_parameters() if ".lora_" not in name),
         dtype=str(model.dtype).removeprefix("torch."),
         device=str(device),
         adapters={
