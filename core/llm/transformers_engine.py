@@ -29,6 +29,7 @@ from core.schema import Delta, Finish, FinishReason, GenerateRequest, ModelInfo,
 
 _SMALL = 100_000_000  # parameters; below, threads cost more time than they save, most of all on a busy machine
 _Step = tuple[torch.Tensor, Any]  # the logits of the next token, and the cache behind them
+_PIECE = re.compile(r".{1,24}\S*\s?", re.S)  # what is passed on at a time: a few words, however much was read at once
 _OWN_SENTENCE = re.compile(r"[.!?]\s")  # an end, then more: a decimal point is none
 _CITATION_TOKENS = 16  # room for the marks and the citation around a quotation
 
@@ -160,7 +161,7 @@ class TransformersEngine:
                 if not coming and constraint is not None:
                     coming = constraint.forced()
             if lead_in and not (constraint is not None and constraint.awaits_quotation):
-                yield Delta(lead_in)
+                yield from map(Delta, _PIECE.findall(lead_in))
                 lead_in = ""
         if text := lead_in + stream.flush():
             yield Delta(text)
