@@ -3,9 +3,6 @@
 Worker processes lay batches out where there are any; how many makes no difference to what the batches hold.
 """
 
-import multiprocessing
-import os
-import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -19,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from core.encoder.packing import pack_passage, tokenize
 from core.training.reader_data import Group
+from core.training.workers import as_is, end_with_parent
 
 _WIDTH = 8  # rows are padded to a multiple of it
 _JITTER = 24  # tokens: groups whose lengths differ by less may change places, so that each epoch batches anew
@@ -183,26 +181,10 @@ def load_layouts(groups: Sequence[Rows], *, plan: Sequence[list[int]], workers: 
     """Yield the planned batches in order, laid out ahead of need by so many worker processes; 0 means by this one."""
     options: dict[str, Any] = {}
     if workers:  # forked, so that they share the groups
-        context = {"multiprocessing_context": "fork", "worker_init_fn": _end_with_parent}
+        context = {"multiprocessing_context": "fork", "worker_init_fn": end_with_parent}
         options = {"prefetch_factor": _PREFETCH, **context}
     layouts = _Layouts(groups)
-    yield from DataLoader(layouts, batch_size=None, sampler=plan, num_workers=workers, collate_fn=_as_is, **options)
-
-
-def _as_is(layout: Any) -> Any:
-    return layout
-
-
-def _end_with_parent(_worker: int) -> None:
-    """End this process when the training is killed: a full pipe would keep it waiting for ever."""
-    threading.Thread(target=_wait_for_parent, daemon=True).start()
-
-
-def _wait_for_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    yield from DataLoader(layouts, batch_size=None, sampler=plan, num_workers=workers, collate_fn=as_is, **options)
 
 
 def _padded(tokens: int) -> int:

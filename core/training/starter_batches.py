@@ -3,9 +3,6 @@
 Windows are made by worker processes where there are any; how many makes no difference to what they hold.
 """
 
-import multiprocessing
-import os
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +17,7 @@ from core.training.starter_data import KINDS, LATER_KINDS, build_conversation
 from core.training.starter_reading import Reading, load_reading
 from core.training.starter_sources import Sources, load_sources
 from core.training.starter_tokenizer import SPECIAL_TOKENS, Encoded, encode_turn
+from core.training.workers import as_is, end_with_parent
 
 COPY_SHARE = 0.3  # of the rows of the first windows: random tokens said twice, from which copying is learnt
 PADDING, PROMPT, OWN, DECIDING, OPENING, QUOTED, READ = range(7)  # what a token is to the loss
@@ -135,25 +133,9 @@ def load_windows(windows: Windows, *, plan: Iterable[tuple[int, float]], workers
     """Yield the planned windows in order, made ahead of need by so many worker processes."""
     options: dict[str, Any] = {}
     if workers:
-        options = {"multiprocessing_context": "spawn", "prefetch_factor": 2, "worker_init_fn": _end_with_parent}
-    loader = DataLoader(windows, batch_size=None, sampler=plan, num_workers=workers, collate_fn=_as_is, **options)
+        options = {"multiprocessing_context": "spawn", "prefetch_factor": 2, "worker_init_fn": end_with_parent}
+    loader = DataLoader(windows, batch_size=None, sampler=plan, num_workers=workers, collate_fn=as_is, **options)
     yield from loader
-
-
-def _end_with_parent(_worker: int) -> None:
-    """End this process when the training is killed: a full pipe would keep it waiting for ever."""
-    threading.Thread(target=_wait_for_parent, daemon=True).start()
-
-
-def _wait_for_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _as_is(batches: list[Batch]) -> list[Batch]:
-    return batches
 
 
 def collate(rows: Sequence[Encoded]) -> Batch:

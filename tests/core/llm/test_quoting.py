@@ -1,6 +1,4 @@
 import random
-import re
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,133 +9,19 @@ from transformers import PreTrainedTokenizerFast
 from core.llm import quoting
 from core.llm.quoting import QuotingConstraint
 from core.llm.vocabulary import Vocabulary, read_vocabulary
-from core.schema import Evidence, Quoting
+from core.schema import Quoting
+from tests.core.llm.quoting_help import (
+    BYTES,
+    END,
+    MEALS,
+    allows,
+    check_answer,
+    constrain,
+    follow,
+    make_evidence,
+    write_at_random,
+)
 
-END = 0
-BYTES = Vocabulary([None, *(bytes([byte]) for byte in range(256))])
-
-
-def make_evidence(passages: Sequence[Sequence[str]], *, scores: Sequence[Sequence[float]] = ()) -> list[Evidence]:
-    return [
-        Evidence(
-            number=number,
-            chunk_id=f"c{number}",
-            dataset_id="d",
-            dataset_version="1",
-            dataset_title="D",
-            document="D",
-            place="P",
-            licence="L",
-            text="\n".join(sentences),
-            score=1.0,
-            sentences=tuple(sentences),
-            sentence_scores=tuple(scores[number - 1]) if scores else (),
-        )
-        for number, sentences in enumerate(passages, start=1)
-    ]
-
-
-def check_answer(text: str, *, evidence: Sequence[Evidence], mode: Quoting) -> list[tuple[str, int]]:
-    """An independent reading: every quotation is a unit with its number, every other citation as the mode allows."""
-    quoted, at = [], 0
-    while at < len(text):
-        if text[at] == "“":
-            fits = [
-                (sentence, item.number)
-                for item in evidence
-                for sentence in item.sentences
-                if text.startswith(f"{sentence}” [{item.number}]", at + 1)
-            ]
-            assert fits, f"not verbatim: {text[at:]!r}"
-            sentence, number = min(fits, key=lambda fit: len(f"{fit[0]}{fit[1]}"))
-            quoted.append((sentence, number))
-            at += len(f"“{sentence}” [{number}]")
-            continue
-        assert text[at] != "”"
-        if re.match(r"\[[0-9]", text[at:]):
-            cited = re.match(r"\[([0-9]+)(\]|$)", text[at:])
-            assert mode == "when_cited"
-            assert cited
-            if cited[2]:
-                assert int(cited[1]) in {item.number for item in evidence}
-        at += 1
-    return quoted
-
-
-def read_forced(constraint: QuotingConstraint, token: int, vocabulary: Vocabulary) -> list[int]:
-    """Accept a token and what it forces, which has to be allowed step by step."""
-    constraint.accept(token)
-    forced = constraint.forced()
-    for each in forced:
-        assert each in (constraint.choose(each, is_spent=False).only or {})
-        constraint.accept(each)
-    return forced
-
-
-def write_at_random(
-    constraint: QuotingConstraint,
-    *,
-    vocabulary: Vocabulary,
-    end: int,
-    rng: random.Random,
-    steps: int,
-    likes: Sequence[int] = (),
-) -> str:
-    """A model that wants anything, and what it likes more often than not."""
-    data, count = b"", 0
-    tokens = [token for token, piece in enumerate(vocabulary.pieces) if piece] + [end]
-    while True:
-        count += 1
-        wanted = [rng.choice(likes) if likes and rng.random() < 0.5 else rng.choice(tokens) for _ in range(40)]
-        choice = constraint.choose(wanted[0], is_spent=count > steps)
-        if choice.only is not None:
-            assert choice.only, "dead end"
-            token = rng.choice(sorted(choice.only))
-        else:
-            token = next(t for t in wanted if t not in choice.banned and (t != end or choice.may_end))
-        if token == end:
-            break
-        for written in (token, *read_forced(constraint, token, vocabulary)):
-            data += vocabulary.pieces[written] or b""
-        if count >= steps and not constraint.has_to_go_on:
-            break
-        assert count < steps + 2000
-    return data.decode(errors="replace")
-
-
-def follow(constraint: QuotingConstraint, text: str) -> None:
-    """Write a text with the byte vocabulary; each byte has to be allowed."""
-    for byte in text.encode():
-        choice = constraint.choose(byte + 1, is_spent=False)
-        assert byte + 1 in choice.only if choice.only is not None else byte + 1 not in choice.banned, chr(byte)
-        constraint.accept(byte + 1)
-
-
-def allows(constraint: QuotingConstraint, text: str) -> bool:
-    try:
-        follow(constraint, text)
-    except AssertionError:
-        return False
-    return True
-
-
-def one_by_one(text: str, vocabulary: Vocabulary = BYTES) -> list[int]:
-    return [vocabulary.pieces.index(bytes([byte])) for byte in text.encode() if bytes([byte]) in vocabulary.pieces]
-
-
-def constrain(
-    evidence: Sequence[Evidence], mode: Quoting = "always", vocabulary: Vocabulary = BYTES
-) -> QuotingConstraint:
-    return QuotingConstraint(
-        evidence,
-        quoting=mode,
-        vocabulary=vocabulary,
-        encode=lambda text: one_by_one(text, vocabulary),
-        end_tokens=frozenset({END}),
-    )
-
-
-MEALS = [["Meals are paid.", "Meals are paid. Up to 60 USD.", "Taxis are not."], ["Ask Ann."]]
 TRICKY = "aé 1[]<>“”\n.|[1][2]” [1]"
 unit = st.text(st.sampled_from(TRICKY) | st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
 passages = st.lists(st.lists(unit, min_size=0, max_size=4), min_size=0, max_size=12)
@@ -351,61 +235,3 @@ def test_step_outside_quotations_reuses_one_list_of_banned_tokens() -> None:
         lists.add(id(constraint.choose(byte + 1, is_spent=False).banned))
         constraint.accept(byte + 1)
     assert len(lists) == 1
-
-
-def answering(places: Sequence[Sequence[int]]) -> list[Evidence]:
-    evidence = make_evidence(MEALS)
-    return [replace(each, answering=tuple(named)) for each, named in zip(evidence, places, strict=True)]
-
-
-def test_units_that_answer_are_all_quoted_in_their_order() -> None:
-    constraint = constrain(answering([[2, 0], [0]]))
-    follow(constraint, "“Taxis are not.” [1] “Meals are paid.” [1] So ")
-    assert not constraint.choose(END, is_spent=False).may_end
-    follow(constraint, "“Ask Ann.” [2]")
-    assert constraint.choose(END, is_spent=False).may_end
-
-
-def test_other_units_wait_until_those_that_answer_are_quoted() -> None:
-    assert not allows(constrain(answering([[2], []])), "“Meals")
-    assert allows(constrain(answering([[2], []])), "“Taxis are not.” [1] “Meals are paid.” [1]")
-
-
-def test_unit_that_answers_alone_is_forced_whole() -> None:
-    constraint = constrain(answering([[2], []]))
-    follow(constraint, "“")
-    assert constraint.forced() == one_by_one("Taxis are not.” [1]")
-
-
-def test_nothing_is_forced_while_there_is_a_choice() -> None:
-    constraint = constrain(answering([[], []]))
-    assert constraint.forced() == []
-    follow(constraint, "“")
-    assert constraint.forced() == []
-
-
-@pytest.mark.parametrize(
-    ("opening", "next_opening"), [("The datasets say:\n- ", "\n- “"), ("So: ", " “"), ("", " “"), ("\n", " “")]
-)
-def test_second_quotation_of_a_list_is_its_next_point(opening: str, next_opening: str) -> None:
-    constraint = constrain(answering([[2, 0], []]))
-    follow(constraint, f"{opening}“Taxis are not.” [1]")
-    written = b""
-    while not constraint.is_quoting:
-        token = next(iter(constraint.choose(END, is_spent=False).only or {}))
-        written += BYTES.pieces[token] or b""
-        constraint.accept(token)
-    assert written.decode() == next_opening
-
-
-def test_same_sentence_that_answers_in_two_passages_is_quoted_once() -> None:
-    evidence = [replace(each, answering=(0,)) for each in make_evidence([["Same."], ["Same."]])]
-    constraint = constrain(evidence)
-    follow(constraint, "“Same.” [1]")
-    assert constraint.choose(END, is_spent=False).may_end
-
-
-def test_answer_that_has_to_quote_does_not_open_in_the_first_person() -> None:
-    assert not allows(constrain(answering([[0], []])), "I can't find that.")
-    assert allows(constrain(answering([[0], []])), "As I see it, “Meals are paid.” [1] I hope so.")
-    assert allows(constrain(answering([[0], []]), "when_cited"), "I can't find that.")
