@@ -18,11 +18,12 @@ from core.store.tables import Agent, AgentDataset, Dataset
 from governance.errors import InputError
 from governance.identity import authorize, require
 from governance.ledger import Ledger
-from governance.schema import Actor, AgentView, Level, Resource
+from governance.schema import Actor, AgentView, Domain, Level, Resource, Scope
 
 Style = Literal["balanced", "brief", "bullets", "plain-language"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=80)]
 Purpose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=600)]
+Allowed = Annotated[str, StringConstraints(strip_whitespace=True, min_length=4, max_length=120)]
 
 
 class AgentDraft(BaseModel):
@@ -36,6 +37,9 @@ class AgentDraft(BaseModel):
     adapter: str | None = None
     level: Level = "standard"
     style: Style = "balanced"
+    domain: Domain = "general"
+    allow: Annotated[tuple[Allowed, ...], Field(max_length=20)] = ()
+    scope: Scope = "open"
     dataset_ids: Annotated[tuple[str, ...], Field(max_length=5000)] = ()
 
 
@@ -140,8 +144,8 @@ def agent_digest(agent: AgentView) -> str:
     return digest_of(decided | {"dataset_ids": sorted(agent.dataset_ids)})
 
 
-def _columns(draft: AgentDraft) -> dict[str, str | None]:
-    return draft.model_dump(exclude={"dataset_ids"})
+def _columns(draft: AgentDraft) -> dict[str, object]:
+    return draft.model_dump(exclude={"dataset_ids"}) | {"allow": list(draft.allow)}
 
 
 def _check(session: Session, draft: AgentDraft, *, agent_id: str | None) -> None:
@@ -175,4 +179,7 @@ def _view(session: Session, row: Agent) -> AgentView:
         created_at=row.created_at,
         updated_at=row.updated_at,
         retired_at=row.retired_at,
+        domain=row.domain,  # type: ignore[arg-type]
+        allow=tuple(row.allow),
+        scope=row.scope,  # type: ignore[arg-type]
     )

@@ -16,6 +16,10 @@ LEVELS: tuple[Level, ...] = ("standard", "enhanced", "maximum")
 UserRole = Literal["admin", "builder", "reviewer", "researcher", "member"]
 ROLES: tuple[UserRole, ...] = ("admin", "builder", "reviewer", "researcher", "member")
 Stage = Literal["input", "retrieval", "output"]
+Domain = Literal["general", "healthcare", "financial", "legal"]
+DOMAINS: tuple[Domain, ...] = ("general", "healthcare", "financial", "legal")
+Scope = Literal["open", "stated"]
+SCOPES: tuple[Scope, ...] = ("open", "stated")
 Outcome = Literal["answered", "abstained", "refused", "escalated", "stopped", "failed"]
 
 
@@ -175,6 +179,9 @@ class AgentView:
     Attributes:
         style: How it answers: "balanced", or the name of an adapter's style.
         dataset_ids: What it may retrieve from.
+        domain: Whose rules it answers under, beside those of every agent.
+        allow: Contact details that are public here, so that the privacy rail lets exactly them pass.
+        scope: "stated" answers only what its name, purpose and datasets are about; "open" whatever it can.
     """
 
     id: str
@@ -189,6 +196,9 @@ class AgentView:
     created_at: datetime
     updated_at: datetime
     retired_at: datetime | None = None
+    domain: Domain = "general"
+    allow: tuple[str, ...] = ()
+    scope: Scope = "open"
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,9 @@ class Agent(Base):
     adapter: Mapped[str | None] = mapped_column(String(80))
     level: Mapped[str] = mapped_column(String(20))
     style: Mapped[str] = mapped_column(String(40))
+    domain: Mapped[str] = mapped_column(String(20), server_default="general")
+    allow: Mapped[list[str]] = mapped_column(server_default="[]")
+    scope: Mapped[str] = mapped_column(String(20), server_default="open")
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]

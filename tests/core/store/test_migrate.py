@@ -5,15 +5,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
 from core.errors import StoreError
 from core.store.database import Store, connect
-from core.store.migrate import head_revision, open_store
-from core.store.tables import Base
+from core.store.migrate import MIGRATIONS, head_revision, open_store
+from core.store.tables import Agent, Base
 
+AT = {"now": "2026-01-02 03:04:05.000000"}
 START = "import sys; from core.store.migrate import open_store; open_store(sys.argv[1]).close()"
 
 
@@ -51,16 +54,39 @@ def test_processes_that_start_at_once_all_succeed(empty_database_url: str) -> No
     store.close()
 
 
+def test_an_agent_of_the_first_schema_keeps_its_place_and_gains_defaults(empty_database_url: str) -> None:
+    store = connect(empty_database_url)
+    with store.write() as session:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = session.connection()
+        command.upgrade(config, "0001")
+        session.execute(text("INSERT INTO users VALUES ('u', 'ada', 'admin', NULL, NULL, false, :now, NULL)"), AT)
+        session.execute(
+            text(
+                "INSERT INTO agents VALUES "
+                "('a', 'u', 'Old', 'An agent of the first schema', 'starter', NULL, 'standard', 'brief', :now, :now, NULL)"
+            ),
+            AT,
+        )
+    store.close()
+    store = open_store(empty_database_url)
+    with store.read() as session:
+        agent = session.get_one(Agent, "a")
+        assert (agent.name, agent.style, agent.domain, agent.allow, agent.scope) == ("Old", "brief", "general", [], "open")
+    store.close()
+
+
 def test_a_newer_database_is_refused(database_url: str, any_store: Store) -> None:
     with any_store.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreError, match="at schema 9999, this release knows up to 0001"):
+    with pytest.raises(StoreError, match=f"at schema 9999, this release knows up to {head_revision()}"):
         open_store(database_url)
 
 
 def test_a_database_at_several_revisions_is_refused(database_url: str, any_store: Store) -> None:
     with any_store.write() as session:
-        session.execute(text("INSERT INTO alembic_version VALUES ('0002')"))
+        session.execute(text("INSERT INTO alembic_version VALUES ('9998')"))
     with pytest.raises(StoreError, match="several revisions"):
         open_store(database_url)
 
