@@ -40,6 +40,7 @@ class TurnRecord:
     first_release_ms: float | None = None
     finish: Finish | None = None
     max_held_chars: int = 0
+    asked: dict[str, Any] = field(default_factory=lambda: {"messages_digest": None, "config": None})
 
     def __post_init__(self) -> None:
         self.started = self.timer()
@@ -66,11 +67,11 @@ class TurnRecord:
 
     def opened(self, messages: Sequence[Message], *, config: GenerateConfig, content_id: str) -> dict[str, Any]:
         """Return the body of `turn.opened`."""
-        return self._who() | {
+        self.asked = {
             "messages_digest": digest_of([asdict(message) for message in messages]),
             "config": asdict(config) | {"stop": list(config.stop)},
-            "content_id": content_id,
         }
+        return self._who() | self.asked | {"content_id": content_id}
 
     def closed(
         self,
@@ -88,7 +89,7 @@ class TurnRecord:
         the policy does not allow, None when nothing was audited.
         """
         finish = self.finish
-        return self._who() | {
+        return (self._who() | self.asked) | {
             "outcome": outcome,
             "decision": asdict(decision),
             "decisions": [{"stage": stage, **asdict(each)} for stage, each in self.decisions],
@@ -120,6 +121,7 @@ class TurnRecord:
             "actor": {"kind": self.actor.kind, "role": self.actor.role},
             "agent_digest": agent_digest(self.agent),
             "level": self.agent.level,
+            "domain": self.agent.domain,
             "datasets_attached": len(self.agent.dataset_ids),
             "policy_digest": self.policy_digest,
             "rails": self.rail_versions,
