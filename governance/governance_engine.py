@@ -6,17 +6,19 @@ doesn't see who may do what (`governance.identity`), and it keeps nothing of wha
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 from core.schema import Evidence, Message
 from governance.errors import PolicyError, RailError
-from governance.policy import PolicyBook, Ruling
+from governance.policy import Places, Policy, PolicyBook, Ruling, places_of
 from governance.policy.policy import NO_FINDING
-from governance.rails import Masker, RailRunner, RailSet, merge_spans
+from governance.rails import Masker, RailRunner, RailSet, allow_contacts, merge_spans
 from governance.release import ReleaseGate
 from governance.schema import Action, Actor, AgentView, Decision, Finding, Rail, Stage, Verdict
 
 MAX_ACROSS = 4000
+RELEASED = Decision("allow", "a reviewer released exactly this", "review.released")
 _SORRY = "I can't answer now, because a safety check did not work. Please try again later."
 
 
@@ -68,12 +70,34 @@ class GovernanceEngine:
             raise PolicyError("The policy has no rule, so nothing would be decided. Add rules to the policy folder.")
         self._rails = rails
         self._policies = policies
+        self._pinned: Policy | None = None
         self._runner = RailRunner(deadline_s=deadline_s, timer=timer)
+
+    def for_turn(self) -> "GovernanceEngine":
+        """Return this engine for one turn: it keeps to its end the policy that is in force as it begins."""
+        turn = copy(self)
+        turn._pinned = self._policies.take_up()
+        return turn
+
+    @property
+    def policy(self) -> Policy:
+        """Return the policy that decides."""
+        return self._pinned or self._policies.policy
 
     @property
     def policy_digest(self) -> str:
-        """Return the digest of the running policy."""
-        return self._policies.digest
+        """Return the digest of the policy that decides."""
+        return self.policy.digest
+
+    @property
+    def policy_problem(self) -> str:
+        """Return why an active policy version does not run; empty when all do."""
+        return self._policies.problem
+
+    @property
+    def places(self) -> Places:
+        """Return what the rails can find where."""
+        return places_of(self._rails)
 
     @property
     def rail_versions(self) -> dict[str, str]:
@@ -81,7 +105,13 @@ class GovernanceEngine:
         return {name: rail.version for name, rail in self._rails.all().items()}
 
     def check_input(
-        self, messages: Sequence[Message], *, agent: AgentView, actor: Actor, masker: Masker | None = None
+        self,
+        messages: Sequence[Message],
+        *,
+        agent: AgentView,
+        actor: Actor,
+        masker: Masker | None = None,
+        released: bool = False,
     ) -> Verdict:
         """Check every message that the model would see, one by one and the user's ones together.
 
@@ -90,27 +120,30 @@ class GovernanceEngine:
             agent: Whose level decides.
             actor: Who asks.
             masker: Shared with the turn's later checks, so that a value keeps its label.
+            released: A reviewer released exactly these messages, so nothing in them needs a person any more.
         """
         texts = [message.content for message in messages]
         try:
-            findings, rail_ms = self._inspect_messages(messages)
+            findings, rail_ms = self._inspect_messages(messages, allow_contacts(self._rails, agent.allow))
             across, more_ms = self._inspect_across(messages)
         except RailError as exc:
             return Verdict(_failed(exc), (), tuple(texts))
         findings += [finding for finding in across if finding not in findings]
         for name, ms in more_ms.items():
             rail_ms[name] = rail_ms.get(name, 0.0) + ms
-        return self._verdict(texts, findings, rail_ms, stage="input", agent=agent, actor=actor, masker=masker)
+        ruling = self._decide(findings, stage="input", agent=agent, actor=actor, released=released)
+        return _verdict(texts, findings, ruling, rail_ms, masker=masker)
 
     def check_evidence(
         self, evidence: Sequence[Evidence], *, agent: AgentView, actor: Actor, masker: Masker | None = None
     ) -> EvidenceVerdict:
         """Check each retrieved passage alone: one that is refused is dropped, and the others stay."""
         try:
-            findings, rail_ms = self._inspect(self._rails.retrieval, [each.text for each in evidence])
+            rails = allow_contacts(self._rails, agent.allow).retrieval
+            findings, rail_ms = self._inspect(rails, [each.text for each in evidence])
         except RailError as exc:
             return EvidenceVerdict((), tuple(evidence), (), _failed(exc))
-        policy, masker = self._policies.policy, masker or Masker()
+        policy, masker = self.policy, masker or Masker()
         masker.reserve(each.text for each in evidence)
         kept: list[Evidence] = []
         dropped: list[Evidence] = []
@@ -126,35 +159,37 @@ class GovernanceEngine:
                 decisions.append(ruling.decision)
         return EvidenceVerdict(tuple(kept), tuple(dropped), tuple(findings), _of_passages(decisions, dropped), rail_ms)
 
-    def open_gate(self, *, agent: AgentView, actor: Actor, masker: Masker | None = None) -> ReleaseGate:
-        """Return the gate that an answer has to pass, under the policy that runs now."""
-        policy = self._policies.policy
+    def open_gate(
+        self, *, agent: AgentView, actor: Actor, masker: Masker | None = None, released: bool = False
+    ) -> ReleaseGate:
+        """Return the gate that an answer has to pass; `released` says that a reviewer released exactly this answer."""
 
         def judge(findings: Sequence[Finding]) -> Ruling:
-            return policy.decide(findings, stage="output", agent=agent, actor=actor)
+            return self._decide(findings, stage="output", agent=agent, actor=actor, released=released)
 
-        return ReleaseGate(self._rails.output, runner=self._runner, judge=judge, masker=masker or Masker())
+        rails = allow_contacts(self._rails, agent.allow).output
+        return ReleaseGate(rails, runner=self._runner, judge=judge, masker=masker or Masker())
 
-    def audit_output(self, text: str, *, agent: AgentView, actor: Actor) -> Verdict:
+    def audit_output(self, text: str, *, agent: AgentView, actor: Actor, released: bool = False) -> Verdict:
         """Check a whole answer after the fact, with the rails of the output."""
         try:
-            findings, rail_ms = self._inspect(self._rails.output, [text])
+            findings, rail_ms = self._inspect(allow_contacts(self._rails, agent.allow).output, [text])
         except RailError as exc:
             return Verdict(_failed(exc), (), (text,))
-        return self._verdict([text], findings, rail_ms, stage="output", agent=agent, actor=actor, masker=None)
+        ruling = self._decide(findings, stage="output", agent=agent, actor=actor, released=released)
+        return _verdict([text], findings, ruling, rail_ms, masker=None)
 
     def _inspect(self, rails: Sequence[Rail], texts: Sequence[str]) -> tuple[list[Finding], dict[str, float]]:
         return self._run([(i, rail, text) for i, text in enumerate(texts) for rail in rails])
 
-    def _inspect_messages(self, messages: Sequence[Message]) -> tuple[list[Finding], dict[str, float]]:
-        by_user = (*self._rails.input, *self._rails.spoken)
-        return self._run(
-            [
-                (i, rail, message.content)
-                for i, message in enumerate(messages)
-                for rail in (by_user if message.role == "user" else self._rails.input)
-            ]
-        )
+    def _inspect_messages(self, messages: Sequence[Message], rails: RailSet) -> tuple[list[Finding], dict[str, float]]:
+        by_user = (*rails.input, *rails.spoken)
+        jobs = [
+            (i, rail, message.content)
+            for i, message in enumerate(messages)
+            for rail in (by_user if message.role == "user" else rails.input)
+        ]
+        return self._run([*jobs, *((len(messages) - 1, rail, messages[-1].content) for rail in rails.asked)])
 
     def _run(self, jobs: Sequence[tuple[int, Rail, str]]) -> tuple[list[Finding], dict[str, float]]:
         results, rail_ms = self._runner.run([(rail, text) for _, rail, text in jobs])
@@ -172,24 +207,33 @@ class GovernanceEngine:
         found = [replace(f, start=f.start + cut, end=f.end + cut) for result in results for f in result]
         return [part for finding in found for part in _parts(finding, spoken)], rail_ms
 
-    def _verdict(
-        self,
-        texts: Sequence[str],
-        findings: list[Finding],
-        rail_ms: dict[str, float],
-        *,
-        stage: Stage,
-        agent: AgentView,
-        actor: Actor,
-        masker: Masker | None,
-    ) -> Verdict:
-        ruling = self._policies.policy.decide(findings, stage=stage, agent=agent, actor=actor)
-        masker = masker or Masker()
-        masker.reserve(texts)
-        masked = [
-            masker.mask(text, merge_spans(_to_mask(findings, ruling.actions, index=i))) for i, text in enumerate(texts)
-        ]
-        return Verdict(ruling.decision, tuple(findings), tuple(masked), rail_ms)
+    def _decide(
+        self, findings: Sequence[Finding], *, stage: Stage, agent: AgentView, actor: Actor, released: bool
+    ) -> Ruling:
+        """Ask the policy; where a reviewer released the text, what would need a person is allowed, and nothing else."""
+        ruling = self.policy.decide(findings, stage=stage, agent=agent, actor=actor)
+        if not released or "escalate" not in ruling.actions:
+            return ruling
+        others = [f for f, action in zip(findings, ruling.actions, strict=True) if action != "escalate"]
+        decision = self.policy.decide(others, stage=stage, agent=agent, actor=actor).decision
+        actions: tuple[Action, ...] = tuple("allow" if a == "escalate" else a for a in ruling.actions)
+        return replace(ruling, decision=RELEASED if decision.action == "allow" else decision, actions=actions)
+
+
+def _verdict(
+    texts: Sequence[str],
+    findings: Sequence[Finding],
+    ruling: Ruling,
+    rail_ms: dict[str, float],
+    *,
+    masker: Masker | None,
+) -> Verdict:
+    masker = masker or Masker()
+    masker.reserve(texts)
+    masked = [
+        masker.mask(text, merge_spans(_to_mask(findings, ruling.actions, index=i))) for i, text in enumerate(texts)
+    ]
+    return Verdict(ruling.decision, tuple(findings), tuple(masked), rail_ms, ruling.notices)
 
 
 def _failed(exc: RailError) -> Decision:

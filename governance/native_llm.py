@@ -7,7 +7,6 @@ process with bad intent can reach the engine's objects; see docs/threat-model.md
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from core.errors import CoreError
 from core.schema import (
@@ -18,7 +17,6 @@ from core.schema import (
     GenerateConfig,
     GenerateRequest,
     Message,
-    Permit,
     Quoting,
     Retrieval,
     Retriever,
@@ -28,17 +26,20 @@ from governance.endings import Ending, ending_of, fail_closed, gate_ending
 from governance.errors import GovernanceError, InputError
 from governance.governance_engine import GovernanceEngine
 from governance.identity import authorize
-from governance.ledger import ContentVault, Ledger
+from governance.ledger import ContentVault, Ledger, build_draft
 from governance.quotations import check_quotations
 from governance.rails import Masker
 from governance.refusals import is_refusal
 from governance.release import ReleaseGate
+from governance.review import Release, find_release, held_body
 from governance.schema import (
     Actor,
     AgentView,
     Decision,
     EvidenceFound,
     Outcome,
+    PermitIssuer,
+    PromptRenderer,
     Released,
     Resource,
     StageDone,
@@ -52,22 +53,6 @@ STEPS = ("authorise", "input_rails", "intent", "retrieve", "retrieval_rails", "g
 SMALL_MODEL_PARAMETERS = 1_000_000_000
 REFUSAL_TOKENS = 96
 OPENING = 80  # characters by which a refusal shows itself
-
-
-class PermitIssuer(Protocol):
-    """Mints the right to generate once; `core.llm.permits.PermitOffice` does."""
-
-    def issue(self, request_digest: str, *, turn_id: str) -> Permit:
-        """Return a Permit for exactly this request."""
-
-
-class PromptRenderer(Protocol):
-    """Lays out the prompt; `core.rag.prompt.render_prompt` does."""
-
-    def __call__(
-        self, conversation: Sequence[Message], *, name: str, purpose: str, style: str, evidence: Sequence[Evidence]
-    ) -> tuple[Message, ...]:
-        """Return the messages that the model sees."""
 
 
 @dataclass(slots=True)
@@ -106,6 +91,7 @@ class NativeLLM:
         usable_datasets: Callable[[Actor, AgentView], tuple[str, ...]],
         max_answer_tokens: int,
         top_k: int,
+        review_wait_s: float,
         timer: Callable[[], float],
         new_id: Callable[[], str],
     ) -> None:
@@ -119,6 +105,7 @@ class NativeLLM:
         self._usable_datasets = usable_datasets
         self._max_answer_tokens = max_answer_tokens
         self._top_k = top_k
+        self._review_wait_s = review_wait_s
         self._timer = timer
         self._new_id = new_id
 
@@ -130,6 +117,7 @@ class NativeLLM:
         *,
         config: GenerateConfig | None = None,
         conversation_id: str | None = None,
+        held_turn_id: str | None = None,
     ) -> Generator[TurnEvent, None, None]:
         """Run one turn. Closing the generator stops it: what was released is recorded, the rest is never shown.
 
@@ -139,6 +127,7 @@ class NativeLLM:
             messages: The conversation, ending with the user's message; system messages are refused.
             config: How to sample; its length is capped by the settings.
             conversation_id: Ties the turns of a conversation together in the ledger.
+            held_turn_id: The turn that held the same question for a reviewer. Only what the ledger says of it counts.
 
         Yields:
             TurnStarted first, TurnClosed last; the text of the Released events together is TurnClosed.text.
@@ -153,14 +142,13 @@ class NativeLLM:
             actor=actor,
             agent=agent,
             model=self.engine.info,
-            policy_digest=self._governance.policy_digest,
-            rail_versions=self._governance.rail_versions,
+            governance=self._governance.for_turn(),
             timer=self._timer,
         )
         answer = _Answer()
         yield TurnStarted(record.turn_id)
         try:
-            outcome, decision = yield from self._run(record, answer, messages, config or GenerateConfig())
+            outcome, decision = yield from self._run(record, answer, messages, config or GenerateConfig(), held_turn_id)
         except GeneratorExit:
             answer.waiting = ""
             self._seal(record, answer, "stopped", Decision("allow", "stopped by the person", "turn.stopped"), messages)
@@ -170,20 +158,28 @@ class NativeLLM:
         yield from self._finish(record, answer, outcome, decision, messages)
 
     def _run(
-        self, record: TurnRecord, answer: _Answer, messages: Sequence[Message], config: GenerateConfig
+        self,
+        record: TurnRecord,
+        answer: _Answer,
+        messages: Sequence[Message],
+        config: GenerateConfig,
+        held_turn_id: str | None,
     ) -> Generator[TurnEvent, None, Ending]:
         actor, agent, masker = record.actor, record.agent, Masker()
 
         # 1. Authorise: who asks comes from the session or key.
         with record.stage("authorise"):
             decision = self._authorise(actor, agent)
+            release = self._release_of(record, messages, held_turn_id)
         yield StageDone("authorise", record.stage_ms["authorise"])
         if not decision.allowed:
             return "refused", decision
 
         # 2. Input rails, on the whole conversation that the model will see.
         with record.stage("input_rails"):
-            verdict = self._governance.check_input(messages, agent=agent, actor=actor, masker=masker)
+            verdict = record.governance.check_input(
+                messages, agent=agent, actor=actor, masker=masker, released=release is not None
+            )
             record.note("input", verdict.decision, verdict.findings, verdict.rail_ms)
         yield StageDone("input_rails", record.stage_ms["input_rails"])
         if not verdict.decision.allowed:
@@ -199,7 +195,7 @@ class NativeLLM:
 
         # 4. Retrieve what this agent and this actor may use; rails drop or mask single chunks.
         with record.stage("retrieve"):
-            found = self._retrieve(record, conversation)
+            found = release.retrieval if release and release.answer else self._retrieve(record, conversation)
             record.retrieval = found.outcome if agent.dataset_ids else "none"
         yield StageDone("retrieve", record.stage_ms["retrieve"])
         with record.stage("retrieval_rails"):
@@ -207,19 +203,25 @@ class NativeLLM:
         yield StageDone("retrieval_rails", record.stage_ms["retrieval_rails"])
         yield EvidenceFound(record.evidence)
 
-        gate = self._governance.open_gate(agent=agent, actor=actor, masker=masker)
+        withheld = release.answer if release else ""
+        gate = record.governance.open_gate(agent=agent, actor=actor, masker=masker, released=bool(withheld))
         if found.outcome == "nothing" or (found.outcome == "found" and not record.evidence):
             text = self._refusal(record, conversation, config) or _nothing_found(found)
             yield from answer.offer(gate.push(text))
             yield from answer.offer(gate.finish())
-            return gate_ending(record, gate, answered="abstained", text=text)
+            ending = gate_ending(record, gate, answered="abstained", text=text)
+            yield from _add_notices(record, answer, verdict.notices, gate)
+            return ending
 
         # 5. Generate, with a Permit for exactly this prompt. 6. Release what the output rails have passed.
         request = self._request(record, conversation, config)
-        yield from self._generate(record, answer, request, gate)
+        pieces = _replay(withheld) if withheld else self._start(record, request)
+        yield from self._generate(record, answer, pieces, gate)
         yield StageDone("generate", record.stage_ms["generate"])
         yield StageDone("release", record.stage_ms["release"])
-        return gate_ending(record, gate, answered="answered", text=answer.text + answer.waiting)
+        ending = gate_ending(record, gate, answered="answered", text=answer.text + answer.waiting)
+        yield from _add_notices(record, answer, verdict.notices, gate)
+        return ending
 
     def _authorise(self, actor: Actor, agent: AgentView) -> Decision:
         if agent.retired_at is not None:
@@ -230,6 +232,17 @@ class NativeLLM:
             return Decision("block", reason, "access.profile", "This agent's model is not running here.")
         return authorize(actor, "chat.use", Resource("agent", agent.id, agent.owner_id))
 
+    def _release_of(
+        self, record: TurnRecord, messages: Sequence[Message], held_turn_id: str | None
+    ) -> Release | None:
+        if held_turn_id is None:
+            return None
+        found = find_release(
+            self._ledger, self._vault, held_turn_id, actor=record.actor, agent=record.agent, messages=messages
+        )
+        record.release = found.body() if found else None
+        return found
+
     def _retrieve(self, record: TurnRecord, conversation: Sequence[Message]) -> Retrieval:
         if not record.agent.dataset_ids:
             return Retrieval("not_needed")
@@ -237,7 +250,7 @@ class NativeLLM:
         return self._retriever.retrieve(conversation, dataset_ids=usable, top_k=self._top_k)
 
     def _check_evidence(self, record: TurnRecord, found: Retrieval, masker: Masker) -> None:
-        verdict = self._governance.check_evidence(found.evidence, agent=record.agent, actor=record.actor, masker=masker)
+        verdict = record.governance.check_evidence(found.evidence, agent=record.agent, actor=record.actor, masker=masker)
         record.note("retrieval", verdict.decision, verdict.findings, verdict.rail_ms)
         record.evidence = tuple(replace(e, number=n) for n, e in enumerate(verdict.evidence, start=1))
         record.dropped = verdict.dropped
@@ -263,15 +276,17 @@ class NativeLLM:
         return "when_cited" if free else "always"
 
     def _generate(
-        self, record: TurnRecord, answer: _Answer, request: GenerateRequest, gate: ReleaseGate
+        self, record: TurnRecord, answer: _Answer, stream: Iterator[Delta | Finish], gate: ReleaseGate
     ) -> Iterator[TurnEvent]:
-        with closing(self._start(record, request)) as pieces:  # type: ignore[type-var]
-            while not gate.stopped:
+        with closing(stream) as pieces:  # type: ignore[type-var]
+            # What a person has to look at is generated to its end, unseen: it is what a reviewer releases.
+            while not gate.stopped or gate.decision.action == "escalate":
                 with record.stage("generate"):
                     event = next(pieces, None)
                 if not isinstance(event, Delta):
                     record.finish = event if isinstance(event, Finish) else None
                     break
+                record.generated += event.text
                 with record.stage("release"):
                     piece = gate.push(event.text)
                 if piece and record.first_release_ms is None:
@@ -328,7 +343,9 @@ class NativeLLM:
         body: dict[str, object] = {}
         try:
             with record.stage("outcome"):
-                audit = self._governance.audit_output(text, agent=record.agent, actor=record.actor)
+                audit = record.governance.audit_output(
+                    text, agent=record.agent, actor=record.actor, released=record.release is not None
+                )
                 kept = self._keep(record, _content(messages, record.evidence, text))
                 body = record.closed(
                     outcome,
@@ -338,7 +355,8 @@ class NativeLLM:
                     quotations=check_quotations(text, record.evidence),
                     audit=audit.findings if audit.decision.action != "allow" else (),
                 )
-                index = self._append(record, "turn.closed", body)
+                held = self._hold(record, decision, messages) if outcome == "escalated" else None
+                index = self._append(record, "turn.closed", body, held=held)
                 return body, self._ledger.receipt(index), None
         except (GovernanceError, CoreError, OSError) as exc:
             return body, None, fail_closed(exc)
@@ -346,11 +364,26 @@ class NativeLLM:
     def _keep(self, record: TurnRecord, content: dict[str, object]) -> str:
         return self._vault.put(record.actor.id, canonical_bytes(content))
 
-    def _append(self, record: TurnRecord, kind: str, body: dict[str, object]) -> int:
-        sealed = self._ledger.append(
-            kind, body, turn_id=record.turn_id, agent_id=record.agent.id, actor_id=record.actor.id
-        )
-        return sealed.index
+    def _hold(self, record: TurnRecord, decision: Decision, messages: Sequence[Message]) -> dict[str, object]:
+        """Keep what a reviewer may release, and return the body of `turn.held`."""
+        kept = self._keep(record, {"answer": record.generated}) if record.generated else None
+        return held_body(decision, messages, answer_content_id=kept, answer=record.generated, wait_s=self._review_wait_s)
+
+    def _append(
+        self, record: TurnRecord, kind: str, body: dict[str, object], *, held: dict[str, object] | None = None
+    ) -> int:
+        """Seal an entry of the turn, with `turn.held` beside it where it waits for a reviewer; return its index."""
+        ids = {"turn_id": record.turn_id, "agent_id": record.agent.id, "actor_id": record.actor.id}
+        drafts = [build_draft("turn.held", held, **ids)] if held is not None else []
+        return self._ledger.append_many([*drafts, build_draft(kind, body, **ids)])[-1].index
+
+
+def _add_notices(record: TurnRecord, answer: _Answer, asked: tuple[str, ...], gate: ReleaseGate) -> Iterator[Released]:
+    """Let the answer end with the sentences that the policy asks for, in the question's name or its own."""
+    if not gate.stopped:
+        record.notices = tuple(dict.fromkeys((*asked, *gate.notices)))
+        for notice in record.notices:
+            yield from answer.offer(f"\n\n{notice}")
 
 
 def _check_messages(messages: Sequence[Message]) -> None:
@@ -366,6 +399,10 @@ def _content(messages: Sequence[Message], evidence: Sequence[Evidence], text: st
         "evidence": [[e.number, e.chunk_id, e.text] for e in evidence],
         "answer": text,
     }
+
+
+def _replay(text: str) -> Iterator[Delta | Finish]:
+    yield Delta(text)
 
 
 def _nothing_found(found: Retrieval) -> str:

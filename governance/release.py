@@ -95,6 +95,11 @@ class ReleaseGate:
         return self._stop or self._judge(self.findings).decision
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """Return the sentences that what was settled so far asks the answer to carry."""
+        return self._judge(self.findings).notices
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """Return the findings that can't change any more, with spans into the generated text."""
         return tuple(sorted(self._settled.values(), key=lambda f: (f.start, f.end, f.rail, f.category)))

@@ -3,11 +3,12 @@
 Values only. The order of `ACTIONS` is the order of strictness.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from core.schema import Evidence, Message
+from core.schema import Evidence, Message, Permit
 
 Action = Literal["allow", "redact", "escalate", "block"]
 ACTIONS: tuple[Action, ...] = ("allow", "redact", "escalate", "block")
@@ -77,12 +78,14 @@ class Decision:
         reason: For reviewers: what led to it.
         rule_id: Which rule decided, e.g. `core.privacy.mask-identifiers`, `access.role`, `fail-closed.rail`.
         message: For the user, kind and plain; empty when allowed.
+        notice: A sentence that the answer has to carry, such as a disclaimer.
     """
 
     action: Action
     reason: str
     rule_id: str
     message: str = ""
+    notice: str = ""
 
     @property
     def allowed(self) -> bool:
@@ -97,12 +100,14 @@ class Verdict:
     Attributes:
         texts: Same length as what was inspected, redacted where the Decision says so.
         rail_ms: Rail name -> milliseconds.
+        notices: Sentences that the answer has to carry, each once.
     """
 
     decision: Decision
     findings: tuple[Finding, ...]
     texts: tuple[str, ...]
     rail_ms: dict[str, float] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
 
 class Rail(Protocol):
@@ -118,6 +123,22 @@ class Rail(Protocol):
 
     def inspect(self, text: str) -> list[Finding]:
         """Return findings with spans into `text`, sorted by start."""
+
+
+class PermitIssuer(Protocol):
+    """Mints the right to generate once; `core.llm.permits.PermitOffice` does."""
+
+    def issue(self, request_digest: str, *, turn_id: str) -> Permit:
+        """Return a Permit for exactly this request."""
+
+
+class PromptRenderer(Protocol):
+    """Lays out the prompt; `core.rag.prompt.render_prompt` does."""
+
+    def __call__(
+        self, conversation: Sequence[Message], *, name: str, purpose: str, style: str, evidence: Sequence[Evidence]
+    ) -> tuple[Message, ...]:
+        """Return the messages that the model sees."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,27 @@ from typing import Any
 
 from core.schema import Evidence, Finish, GenerateConfig, Message, ModelInfo, digest_of
 from governance.agents import agent_digest
+from governance.governance_engine import GovernanceEngine
 from governance.quotations import QuotationCheck
 from governance.schema import Actor, AgentView, Decision, Finding, Outcome, Stage
 
 
 @dataclass(slots=True)
 class TurnRecord:
-    """A turn under way."""
+    """A turn under way.
+
+    Attributes:
+        governance: Rails and policy as they were when the turn began.
+        release: Which reviewer's release lets this turn pass where the policy asks for a person; None for most turns.
+        generated: All that the model said, more than was released where the gate stopped.
+    """
 
     turn_id: str
     conversation_id: str | None
     actor: Actor
     agent: AgentView
     model: ModelInfo
-    policy_digest: str
-    rail_versions: dict[str, str]
+    governance: GovernanceEngine
     timer: Callable[[], float]
     started: float = field(init=False)
     stage_ms: dict[str, float] = field(default_factory=dict)
@@ -40,6 +46,9 @@ class TurnRecord:
     first_release_ms: float | None = None
     finish: Finish | None = None
     max_held_chars: int = 0
+    release: dict[str, Any] | None = None
+    generated: str = ""
+    notices: tuple[str, ...] = ()
     asked: dict[str, Any] = field(default_factory=lambda: {"messages_digest": None, "config": None})
 
     def __post_init__(self) -> None:
@@ -98,6 +107,7 @@ class TurnRecord:
             "evidence": [_evidence_entry(each) for each in self.evidence],
             "dropped_evidence": [_evidence_entry(each) for each in self.dropped],
             "prompt_digest": self.prompt_digest,
+            "notices": list(self.notices),
             "released_digest": digest_of(text.encode()),
             "released_chars": len(text),
             "max_held_chars": self.max_held_chars,
@@ -123,8 +133,9 @@ class TurnRecord:
             "level": self.agent.level,
             "domain": self.agent.domain,
             "datasets_attached": len(self.agent.dataset_ids),
-            "policy_digest": self.policy_digest,
-            "rails": self.rail_versions,
+            "policy_digest": self.governance.policy_digest,
+            "rails": self.governance.rail_versions,
+            "release": self.release,
             "model": {
                 "profile": self.model.profile,
                 "name": self.model.name,

@@ -15,7 +15,7 @@ from governance.policy.condition import Case
 from governance.policy.document import CASES, parse_yaml, read_text
 from governance.policy.policy import FAIL_CLOSED, Policy
 from governance.policy.situations import Places
-from governance.schema import Action, Level, Stage, UserRole
+from governance.schema import Action, Domain, Level, Stage, UserRole
 
 
 class FindingDocument(BaseModel):
@@ -43,6 +43,7 @@ class CaseDocument(BaseModel):
     level: Level
     role: UserRole = "member"
     kind: Literal["user", "key"] = "user"
+    domain: Domain = "general"
     action: Action
     rule: str
     not_rule: list[str] = Field(default_factory=list)
@@ -50,7 +51,7 @@ class CaseDocument(BaseModel):
     def case(self) -> Case:
         """Return what a condition sees of it."""
         found = self.finding
-        return Case(found.rail, found.category, found.score, self.stage, self.level, self.role, self.kind)
+        return Case(found.rail, found.category, found.score, self.stage, self.level, self.role, self.kind, self.domain)
 
 
 class CasesDocument(BaseModel):
@@ -143,7 +144,8 @@ def _reasons(policy: Policy, document: CaseDocument, *, places: Places, known: s
 def _finding(document: CaseDocument) -> str:
     found = document.finding
     who = "" if (document.role, document.kind) == ("member", "user") else f", {document.role}, {document.kind}"
-    return f"{found.rail} {found.category} {found.score:g}, {document.stage}, {document.level}{who}"
+    domain = "" if document.domain == "general" else f", {document.domain}"
+    return f"{found.rail} {found.category} {found.score:g}, {document.stage}, {document.level}{domain}{who}"
 
 
 def _missing(policy: Policy, seen: Iterable[str]) -> tuple[str, ...]:

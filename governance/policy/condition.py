@@ -1,24 +1,25 @@
 """Conditions of rules: CEL expressions, compiled and checked before they run.
 
 A condition sees one finding: `finding.rail`, `finding.category`, `finding.score` (0.0 to 1.0), `stage`, `agent.level`,
-`actor.role`, `actor.kind`. Every string in it has to be a word of that vocabulary, so that a misspelt category is an
-error and not a rule that never fires.
+`agent.domain`, `actor.role`, `actor.kind`. Every string in it has to be a word of that vocabulary, so that a misspelt
+category is an error and not a rule that never fires.
 """
 
 import itertools
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, get_args
 
 import cel
 
 from governance.errors import PolicyError
-from governance.schema import LEVELS, ROLES, Level, Stage, UserRole
+from governance.schema import DOMAINS, LEVELS, ROLES, Domain, Level, Stage, UserRole
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 KINDS = ("user", "key")
-FIELDS = {"finding": ("rail", "category", "score"), "agent": ("level",), "actor": ("role", "kind")}
+FIELDS = {"finding": ("rail", "category", "score"), "agent": ("level", "domain"), "actor": ("role", "kind")}
 _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _NAME = re.compile(r"(?<![\w.])([A-Za-z_]\w*)(?:\s*\.\s*([A-Za-z_]\w*))?")
 _NUMBER = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
@@ -40,6 +41,7 @@ class Case:
     level: Level
     role: UserRole
     kind: str
+    domain: Domain = "general"
 
     def context(self) -> Any:
         """Return the variables of a CEL expression. Building them costs far more than evaluating with them."""
@@ -47,7 +49,7 @@ class Case:
             {
                 "finding": {"rail": self.rail, "category": self.category, "score": float(self.score)},
                 "stage": self.stage,
-                "agent": {"level": self.level},
+                "agent": {"level": self.level, "domain": self.domain},
                 "actor": {"role": self.role, "kind": self.kind},
             }
         )
@@ -65,11 +67,18 @@ class Samples:
         actors = itertools.cycle(itertools.product(ROLES, KINDS))
         self.coarse = [Case(*place, *next(actors)).context() for place in self._places(_COARSE)]
 
-    def fine(self) -> Iterator[Any]:
-        """Yield the same with 21 scores and every kind of actor in each."""
+    @cached_property
+    def special(self) -> list[Any]:
+        """Return the coarse contexts of the domains other than the general one."""
+        actors = itertools.cycle(itertools.product(ROLES, KINDS))
+        places = itertools.product(self._places(_COARSE), DOMAINS[1:])
+        return [Case(*place, *next(actors), domain).context() for place, domain in places]
+
+    def fine(self, domains: Sequence[Domain]) -> Iterator[Any]:
+        """Yield the same with 21 scores and every kind of actor in each, in these domains."""
         for place in self._places(_FINE):
-            for role, kind in itertools.product(ROLES, KINDS):
-                yield Case(*place, role, kind).context()
+            for role, kind, domain in itertools.product(ROLES, KINDS, domains):
+                yield Case(*place, role, kind, domain).context()
 
     def _places(self, scores: tuple[float, ...]) -> Iterator[tuple[str, str, float, Stage, Level]]:
         for rail in sorted(self.vocabulary):
@@ -112,20 +121,23 @@ class Condition:
             PolicyError: A word is unknown, a sample can't be evaluated, or no sample makes the condition true.
         """
         self._check_words(samples.vocabulary)
-        fired = [self.holds(context) for context in samples.coarse]
-        if not any(fired) and not any(self.holds(context) for context in samples.fine()):
+        by_domain = "agent.domain" in fields_in(self._expression)
+        contexts = itertools.chain(samples.coarse, samples.special if by_domain else ())
+        fired = [self.holds(context) for context in contexts]
+        fine = samples.fine(DOMAINS if by_domain else DOMAINS[:1])
+        if not any(fired) and not any(self.holds(context) for context in fine):
             raise PolicyError(
-                f"{self._place}: the rule can never fire: no rail, category, score, stage, level and actor makes "
+                f"{self._place}: the rule can never fire: no rail, category, score, stage, agent and actor makes "
                 f"{self._expression!r} true. Correct the condition or remove the rule."
             )
 
     def _check_words(self, vocabulary: Vocabulary) -> None:
-        known = {*vocabulary, *itertools.chain(*vocabulary.values()), *STAGES, *LEVELS, *ROLES, *KINDS}
+        known = {*vocabulary, *itertools.chain(*vocabulary.values()), *STAGES, *LEVELS, *DOMAINS, *ROLES, *KINDS}
         unknown = sorted({match.group()[1:-1] for match in _STRING.finditer(self._expression)} - known)
         if unknown:
             raise PolicyError(
                 f"{self._place}: unknown word {', '.join(map(repr, unknown))} in the condition. Expected a rail "
-                f"({', '.join(sorted(vocabulary))}), one of their categories, a stage, level, role or kind."
+                f"({', '.join(sorted(vocabulary))}), one of their categories, a stage, level, domain, role or kind."
             )
 
 

@@ -21,6 +21,7 @@ class RuleDocument(BaseModel):
     Attributes:
         when: A CEL expression over `finding`, `stage`, `agent` and `actor`; see `governance.policy.condition`.
         message: For the user; needed wherever the rule refuses.
+        notice: A sentence that is added to the answer, such as a disclaimer; only where the rule lets it go on.
         legal_basis: What in law or standards asks for it.
     """
 
@@ -31,12 +32,15 @@ class RuleDocument(BaseModel):
     then: Action
     severity: Literal["low", "medium", "high", "critical"]
     message: str = ""
+    notice: str = ""
     legal_basis: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _says_why(self) -> Self:
         if self.then in ("block", "escalate") and not self.message.strip():
             raise ValueError(f"rule {self.id} refuses, so it needs a message for the user")
+        if self.then in ("block", "escalate") and self.notice:
+            raise ValueError(f"rule {self.id} refuses, so there is no answer to add its notice to; remove it")
         if self.then == "allow" and self.message:
             raise ValueError(f"rule {self.id} allows, so nobody would see its message; remove it")
         return self

@@ -48,10 +48,12 @@ class Ruling:
     Attributes:
         decision: On all of them: that of the strictest.
         actions: On each, in the order of the findings.
+        notices: Sentences that the answer has to carry, each once.
     """
 
     decision: Decision
     actions: tuple[Action, ...]
+    notices: tuple[str, ...] = ()
 
 
 class Policy:
@@ -80,13 +82,15 @@ class Policy:
     def decide(self, findings: Sequence[Finding], *, stage: Stage, agent: AgentView, actor: Actor) -> Ruling:
         """Decide on findings of one stage."""
         found = [(finding.rail, finding.category, finding.score) for finding in findings]
-        return self.decide_cases([Case(*each, stage, agent.level, actor.role, actor.kind) for each in found])
+        level, role, kind, domain = agent.level, actor.role, actor.kind, agent.domain
+        return self.decide_cases([Case(*each, stage, level, role, kind, domain) for each in found])
 
     def decide_cases(self, cases: Sequence[Case]) -> Ruling:
         """Decide on findings of one stage, each with all that a condition sees."""
         decisions = [self.decide_case(case) for case in cases]
         strictest = max(decisions, key=lambda d: ACTIONS.index(d.action), default=NO_FINDING)
-        return Ruling(strictest, tuple(decision.action for decision in decisions))
+        notices = tuple(dict.fromkeys(decision.notice for decision in decisions if decision.notice))
+        return Ruling(strictest, tuple(decision.action for decision in decisions), notices)
 
     def decide_case(self, case: Case) -> Decision:
         """Decide on one finding."""
@@ -108,7 +112,7 @@ class Policy:
         if rules[0] is None:
             return Decision("block", f"{found}; no rule names it", UNMATCHED, _SORRY)
         rule = max((rule for rule in rules if rule), key=PolicyRule.strictness)
-        return Decision(rule.document.then, found, rule.id, rule.document.message)
+        return Decision(rule.document.then, found, rule.id, rule.document.message, rule.document.notice)
 
     def _strictest(self, case: Case) -> PolicyRule | None:
         context = case.context()

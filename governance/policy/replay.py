@@ -169,8 +169,8 @@ def _of_passages(decisions: Sequence[Decision]) -> Step:
 
 def _case(body: dict[str, Any], found: dict[str, Any]) -> Case:
     actor = body["actor"]
-    score = float(found["score"])
-    return Case(found["rail"], found["category"], score, found["stage"], body["level"], actor["role"], actor["kind"])
+    at = found["rail"], found["category"], float(found["score"]), found["stage"]
+    return Case(*at, body["level"], actor["role"], actor["kind"], body.get("domain", "general"))
 
 
 def _unknown(body: dict[str, Any], draft: Policy) -> Iterator[tuple[str, str, str]]:

@@ -2,7 +2,8 @@
 
 The rails say which findings occur at which stage. Scores are sampled at every number that a condition names and once
 between each two of them, so that a rule which compares the score with numbers is seen whole; one that calculates with
-the score is not. Actors are sampled only where a condition looks at them.
+the score is not. Actors and
+domains are sampled only where a condition looks at them.
 """
 
 import itertools
@@ -13,10 +14,10 @@ from dataclasses import dataclass
 from governance.policy.condition import KINDS, STAGES, Case, Vocabulary, fields_in, numbers_in
 from governance.policy.policy import Policy
 from governance.rails import RailSet, build_rail_set
-from governance.schema import LEVELS, ROLES, Stage
+from governance.schema import DOMAINS, LEVELS, ROLES, Stage
 
 Places = Mapping[Stage, Vocabulary]
-_SPREAD = ("score", "category", "level", "stage", "role", "kind")  # the order in which alike cases are joined
+_SPREAD = ("score", "category", "level", "stage", "domain", "role", "kind")  # the order in which alike cases are joined
 
 
 class _NoClassifier:
@@ -35,7 +36,8 @@ def shipped_places() -> Places:
 
 def places_of(rails: RailSet) -> Places:
     """Return the categories that each rail may report, for each stage."""
-    at = {"input": (*rails.input, *rails.spoken, *rails.across), "retrieval": rails.retrieval, "output": rails.output}
+    asked = (*rails.input, *rails.spoken, *rails.asked, *rails.across)
+    at = {"input": asked, "retrieval": rails.retrieval, "output": rails.output}
     return {stage: {rail.name: rail.categories for rail in at[stage]} for stage in STAGES}
 
 
@@ -62,6 +64,7 @@ class Situations:
     scores: tuple[float, ...]
     roles: tuple[str, ...]
     kinds: tuple[str, ...]
+    domains: tuple[str, ...]
     cases: tuple[Case, ...]
 
     def describe(self, cases: Iterable[Case]) -> list[str]:
@@ -70,7 +73,7 @@ class Situations:
 
     def _phrase(self, rail: Collection[str], *sets: Collection) -> str:  # type: ignore[type-arg]
         (name,) = rail
-        scores, categories, levels, stages, roles, kinds = sets
+        scores, categories, levels, stages, domains, roles, kinds = sets
         every = all(self.places[stage].get(name, ()) == categories for stage in stages)
         parts = [
             f"{name} ({'every category' if every else ', '.join(sorted(categories))})",
@@ -78,6 +81,8 @@ class Situations:
             "every stage" if len(stages) == len(STAGES) else " and ".join(each for each in STAGES if each in stages),
             "every level" if len(levels) == len(LEVELS) else " and ".join(each for each in LEVELS if each in levels),
         ]
+        if len(domains) < len(self.domains):
+            parts.append("domain " + " or ".join(each for each in DOMAINS if each in domains))
         if len(roles) < len(self.roles):
             parts.append("asked by " + " or ".join(each for each in ROLES if each in roles))
         if len(kinds) < len(self.kinds):
@@ -97,8 +102,9 @@ def build_situations(policies: Sequence[Policy], *, places: Places) -> Situation
     scores = _scores_of(conditions)
     roles: tuple[str, ...] = ROLES if "actor.role" in fields else ROLES[-1:]
     kinds = KINDS if "actor.kind" in fields else KINDS[:1]
-    cases = tuple(_cases(places, scores, roles, kinds))
-    return Situations(places, scores, roles, kinds, cases)
+    domains: tuple[str, ...] = DOMAINS if "agent.domain" in fields else DOMAINS[:1]
+    cases = tuple(_cases(places, scores, roles, kinds, domains))
+    return Situations(places, scores, roles, kinds, domains, cases)
 
 
 def _scores_of(conditions: Iterable[str]) -> tuple[float, ...]:
@@ -109,13 +115,15 @@ def _scores_of(conditions: Iterable[str]) -> tuple[float, ...]:
     return (bounds[0], *itertools.chain(*zip(middles, bounds[1:], strict=True)))
 
 
-def _cases(places: Places, scores: Sequence[float], roles: Sequence[str], kinds: Sequence[str]) -> Iterator[Case]:
+def _cases(
+    places: Places, scores: Sequence[float], roles: Sequence[str], kinds: Sequence[str], domains: Sequence[str]
+) -> Iterator[Case]:
     for stage, vocabulary in places.items():
         for rail in sorted(vocabulary):
-            for category, score, level, role, kind in itertools.product(
-                sorted(vocabulary[rail]), scores, LEVELS, roles, kinds
+            for category, score, level, role, kind, domain in itertools.product(
+                sorted(vocabulary[rail]), scores, LEVELS, roles, kinds, domains
             ):
-                yield Case(rail, category, score, stage, level, role, kind)  # type: ignore[arg-type]
+                yield Case(rail, category, score, stage, level, role, kind, domain)  # type: ignore[arg-type]
 
 
 def _joined(cases: Iterable[Case]) -> list[tuple[frozenset, ...]]:  # type: ignore[type-arg]

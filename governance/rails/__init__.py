@@ -1,5 +1,6 @@
 """Rails: checks of text that report findings, and what runs and masks them."""
 
+from governance.rails.allowing import LONGEST, PUBLIC, allow_contacts
 from governance.rails.guard import Classifier
 from governance.rails.masks import Masker, Span, merge_spans
 from governance.rails.pattern_rail import WINDOW
@@ -7,6 +8,8 @@ from governance.rails.rail_set import NamingRail, RailSet, StreamRail, build_rai
 from governance.rails.runner import RailRunner
 
 __all__ = [
+    "LONGEST",
+    "PUBLIC",
     "WINDOW",
     "Classifier",
     "Masker",
@@ -15,6 +18,7 @@ __all__ = [
     "RailSet",
     "Span",
     "StreamRail",
+    "allow_contacts",
     "build_rail_set",
     "merge_spans",
 ]

@@ -1,6 +1,6 @@
 """Which rails look at what: the texts that come in, the evidence that was found, the answer that goes out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -42,6 +42,7 @@ class RailSet:
 
     Attributes:
         spoken: Rails of the input for what the user wrote alone: an assistant that declines speaks of its rules.
+        asked: Rails of the input for the user's last message alone: what it asks for, not what was asked before.
         across: Rails of the input that also look for one attack split over several messages.
     """
 
@@ -50,10 +51,14 @@ class RailSet:
     across: Sequence[NamingRail]
     retrieval: Sequence[NamingRail]
     output: Sequence[NamingRail]
+    asked: Sequence[NamingRail] = ()
 
     def all(self) -> dict[str, NamingRail]:
         """Return every rail by its name."""
-        return {rail.name: rail for rail in (*self.input, *self.spoken, *self.across, *self.retrieval, *self.output)}
+        return {rail.name: rail for rail in self._each()}
+
+    def _each(self) -> Iterator[NamingRail]:
+        yield from (*self.input, *self.spoken, *self.asked, *self.across, *self.retrieval, *self.output)
 
     def vocabulary(self) -> dict[str, frozenset[str]]:
         """Return the categories that each rail may report."""

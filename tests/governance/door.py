@@ -93,6 +93,7 @@ def open_door(
     found: Retrieval | None = None,
     engine: object | None = None,
     deadline_s: float = 5.0,
+    policies: Path = POLICIES,
 ) -> Door:
     """Build a door over a store."""
     requests: list[GenerateRequest] = []
@@ -113,7 +114,7 @@ def open_door(
     agents = Agents(store, ledger=ledger, clock=clock, new_id=new_id)
     office = PermitOffice(60, clock=clock)
     chosen = rails or shipped_rails()
-    book = PolicyBook(POLICIES, vocabulary=shipped_rails().vocabulary())
+    book = PolicyBook(policies, vocabulary=shipped_rails().vocabulary())
     retriever = GivenRetriever(found or Retrieval("not_needed"), [])
     native_llm = NativeLLM(
         engine or EchoEngine(office, reply=note_and_reply, piece=5),  # type: ignore[arg-type]

@@ -242,3 +242,11 @@ def test_turn_that_may_not_run_is_refused_with_a_reason_and_recorded(door: Door,
     assert end.record["decision"]["reason"]
     assert end.receipt is not None
     assert door.requests == []
+
+
+def test_public_contact_details_of_an_agent_reach_model_and_reader_unmasked(door: Door) -> None:
+    actor = door.user("ada")
+    asked = [Message("user", "Is it help@larkfield.example or jane@example.com?")]
+    end = closed(list(door.native_llm.chat(actor, door.agent(actor, allow=["help@larkfield.example"]), asked)))
+    assert end.text == "Is it help@larkfield.example or [EMAIL_1]?"
+    assert end.record["released_violations"] == []

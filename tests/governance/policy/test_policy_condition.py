@@ -16,6 +16,8 @@ EMAIL = Case("pii", "email", 0.9, "input", "standard", "member", "user").context
         ('finding.category in ["email", "phone"] && finding.score >= 0.5', True),
         ('stage == "output" || actor.role == "member"', True),
         ('!(agent.level == "standard") || actor.kind == "key"', False),
+        ('agent.domain == "general"', True),
+        ('agent.domain in ["healthcare", "legal"]', False),
     ],
 )
 def test_condition_holds(expression: str, holds: bool) -> None:
@@ -35,6 +37,7 @@ def test_condition_holds(expression: str, holds: bool) -> None:
         ("finding.score >", "not valid CEL"),
         ('finding.category in ["email", "phnoe"]', "unknown word 'phnoe'"),
         ('stage == "ouput"', "unknown word 'ouput'"),
+        ('agent.domain == "helthcare"', "unknown word 'helthcare'"),
         ("finding.score", "gives float, expected true or false"),
         ('finding.score > "pii"', "can't be evaluated"),
         ("finding.score > 1.5", "can never fire"),
@@ -51,4 +54,9 @@ def test_broken_condition_is_refused_with_its_place(expression: str, says: str) 
 
 def test_rule_for_one_rare_actor_and_score_is_reachable() -> None:
     rare = 'actor.role == "admin" && actor.kind == "key" && finding.score > 0.79 && finding.score < 0.81'
+    Condition(rare, place="here").check(SAMPLES)
+
+
+def test_rule_for_one_domain_and_a_narrow_score_is_reachable() -> None:
+    rare = 'agent.domain == "legal" && agent.level == "maximum" && finding.score > 0.79 && finding.score < 0.81'
     Condition(rare, place="here").check(SAMPLES)
