@@ -66,6 +66,13 @@ class Settings(BaseSettings):
     rail_deadline_s: float = Field(default=2.0, gt=0, le=60, description="A rail later than this blocks the turn.")
     permit_ttl_s: float = Field(default=120.0, gt=0, le=3600, description="Life of a Permit to generate.")
 
+    review_wait_s: float = Field(
+        default=86_400.0,
+        ge=60,
+        le=2_592_000,
+        description="How long a held turn waits for a reviewer before it stays refused.",
+    )
+
     witness_folder: Path | None = Field(
         default=None, description="Folder on another disk that gets signed checkpoints; none when unset."
     )

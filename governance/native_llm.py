@@ -6,7 +6,7 @@ process with bad intent can reach the engine's objects; see docs/threat-model.md
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core.errors import CoreError
 from core.schema import (
@@ -22,16 +22,18 @@ from core.schema import (
     Retriever,
     canonical_bytes,
 )
+from governance.answer import Answer
 from governance.endings import Ending, ending_of, fail_closed, gate_ending
 from governance.errors import GovernanceError, InputError
 from governance.governance_engine import GovernanceEngine
+from governance.holds import held_body
 from governance.identity import authorize
 from governance.ledger import ContentVault, Ledger, build_draft
 from governance.quotations import check_quotations
 from governance.rails import Masker
 from governance.refusals import is_refusal
 from governance.release import ReleaseGate
-from governance.review import Release, find_release, held_body
+from governance.review import find_release
 from governance.schema import (
     Actor,
     AgentView,
@@ -53,26 +55,6 @@ STEPS = ("authorise", "input_rails", "intent", "retrieve", "retrieval_rails", "g
 SMALL_MODEL_PARAMETERS = 1_000_000_000
 REFUSAL_TOKENS = 96
 OPENING = 80  # characters by which a refusal shows itself
-
-
-@dataclass(slots=True)
-class _Answer:
-    """What was released, and the one piece that waits until the next piece or the sealed record."""
-
-    text: str = ""
-    waiting: str = ""
-
-    def offer(self, piece: str) -> Iterator[Released]:
-        """Release the piece that waited, keep this one."""
-        if piece:
-            yield from self.release_waiting()
-            self.waiting = piece
-
-    def release_waiting(self) -> Iterator[Released]:
-        if self.waiting:
-            piece, self.waiting = self.waiting, ""
-            self.text += piece
-            yield Released(piece)
 
 
 class NativeLLM:
@@ -145,7 +127,7 @@ class NativeLLM:
             governance=self._governance.for_turn(),
             timer=self._timer,
         )
-        answer = _Answer()
+        answer = Answer()
         yield TurnStarted(record.turn_id)
         try:
             outcome, decision = yield from self._run(record, answer, messages, config or GenerateConfig(), held_turn_id)
@@ -160,7 +142,7 @@ class NativeLLM:
     def _run(
         self,
         record: TurnRecord,
-        answer: _Answer,
+        answer: Answer,
         messages: Sequence[Message],
         config: GenerateConfig,
         held_turn_id: str | None,
@@ -170,7 +152,7 @@ class NativeLLM:
         # 1. Authorise: who asks comes from the session or key.
         with record.stage("authorise"):
             decision = self._authorise(actor, agent)
-            release = self._release_of(record, messages, held_turn_id)
+            release = find_release(self._ledger, self._vault, held_turn_id, record=record, messages=messages)
         yield StageDone("authorise", record.stage_ms["authorise"])
         if not decision.allowed:
             return "refused", decision
@@ -232,17 +214,6 @@ class NativeLLM:
             return Decision("block", reason, "access.profile", "This agent's model is not running here.")
         return authorize(actor, "chat.use", Resource("agent", agent.id, agent.owner_id))
 
-    def _release_of(
-        self, record: TurnRecord, messages: Sequence[Message], held_turn_id: str | None
-    ) -> Release | None:
-        if held_turn_id is None:
-            return None
-        found = find_release(
-            self._ledger, self._vault, held_turn_id, actor=record.actor, agent=record.agent, messages=messages
-        )
-        record.release = found.body() if found else None
-        return found
-
     def _retrieve(self, record: TurnRecord, conversation: Sequence[Message]) -> Retrieval:
         if not record.agent.dataset_ids:
             return Retrieval("not_needed")
@@ -250,7 +221,9 @@ class NativeLLM:
         return self._retriever.retrieve(conversation, dataset_ids=usable, top_k=self._top_k)
 
     def _check_evidence(self, record: TurnRecord, found: Retrieval, masker: Masker) -> None:
-        verdict = record.governance.check_evidence(found.evidence, agent=record.agent, actor=record.actor, masker=masker)
+        verdict = record.governance.check_evidence(
+            found.evidence, agent=record.agent, actor=record.actor, masker=masker
+        )
         record.note("retrieval", verdict.decision, verdict.findings, verdict.rail_ms)
         record.evidence = tuple(replace(e, number=n) for n, e in enumerate(verdict.evidence, start=1))
         record.dropped = verdict.dropped
@@ -276,7 +249,7 @@ class NativeLLM:
         return "when_cited" if free else "always"
 
     def _generate(
-        self, record: TurnRecord, answer: _Answer, stream: Iterator[Delta | Finish], gate: ReleaseGate
+        self, record: TurnRecord, answer: Answer, stream: Iterator[Delta | Finish], gate: ReleaseGate
     ) -> Iterator[TurnEvent]:
         with closing(stream) as pieces:  # type: ignore[type-var]
             # What a person has to look at is generated to its end, unseen: it is what a reviewer releases.
@@ -319,7 +292,7 @@ class NativeLLM:
         return text if is_refusal(text) else ""
 
     def _finish(
-        self, record: TurnRecord, answer: _Answer, outcome: Outcome, decision: Decision, messages: Sequence[Message]
+        self, record: TurnRecord, answer: Answer, outcome: Outcome, decision: Decision, messages: Sequence[Message]
     ) -> Iterator[TurnEvent]:
         # 7. Record the outcome; what still waits is released only when the record is sealed.
         if decision.message and not decision.allowed:
@@ -336,7 +309,7 @@ class NativeLLM:
         yield TurnClosed(record.turn_id, outcome, decision, answer.text, body, receipt)
 
     def _seal(
-        self, record: TurnRecord, answer: _Answer, outcome: Outcome, decision: Decision, messages: Sequence[Message]
+        self, record: TurnRecord, answer: Answer, outcome: Outcome, decision: Decision, messages: Sequence[Message]
     ) -> tuple[dict[str, object], dict[str, object] | None, Decision | None]:
         """Write `turn.closed`; return its body, the receipt, and what went wrong."""
         text = answer.text + answer.waiting
@@ -367,18 +340,27 @@ class NativeLLM:
     def _hold(self, record: TurnRecord, decision: Decision, messages: Sequence[Message]) -> dict[str, object]:
         """Keep what a reviewer may release, and return the body of `turn.held`."""
         kept = self._keep(record, {"answer": record.generated}) if record.generated else None
-        return held_body(decision, messages, answer_content_id=kept, answer=record.generated, wait_s=self._review_wait_s)
+        return held_body(
+            decision,
+            messages,
+            conversation_id=record.conversation_id,
+            answer=record.generated,
+            answer_content_id=kept,
+            wait_s=self._review_wait_s,
+        )
 
     def _append(
         self, record: TurnRecord, kind: str, body: dict[str, object], *, held: dict[str, object] | None = None
     ) -> int:
         """Seal an entry of the turn, with `turn.held` beside it where it waits for a reviewer; return its index."""
         ids = {"turn_id": record.turn_id, "agent_id": record.agent.id, "actor_id": record.actor.id}
-        drafts = [build_draft("turn.held", held, **ids)] if held is not None else []
-        return self._ledger.append_many([*drafts, build_draft(kind, body, **ids)])[-1].index
+        if held is None:
+            return self._ledger.append(kind, body, **ids).index
+        drafts = [build_draft("turn.held", held, **ids), build_draft(kind, body, **ids)]
+        return self._ledger.append_many(drafts)[-1].index
 
 
-def _add_notices(record: TurnRecord, answer: _Answer, asked: tuple[str, ...], gate: ReleaseGate) -> Iterator[Released]:
+def _add_notices(record: TurnRecord, answer: Answer, asked: tuple[str, ...], gate: ReleaseGate) -> Iterator[Released]:
     """Let the answer end with the sentences that the policy asks for, in the question's name or its own."""
     if not gate.stopped:
         record.notices = tuple(dict.fromkeys((*asked, *gate.notices)))

@@ -13,6 +13,8 @@ from governance.conversations import Conversations
 from governance.identity import Identity, require
 from governance.ledger import ContentVault, Ledger, Witness, load_master_key, load_signer
 from governance.metrics import MetricsCollector
+from governance.policy import PolicyVersions
+from governance.review import Reviews
 from governance.schema import Actor, Resource
 
 
@@ -38,6 +40,8 @@ class Records:
     agents: Agents
     conversations: Conversations
     metrics: MetricsCollector
+    policies: PolicyVersions
+    reviews: Reviews
 
     def erase_subject(self, actor: Actor, user_id: str) -> int:
         """Destroy the key of a person's content and return how many contents that erased; it is recorded.
@@ -79,6 +83,8 @@ def open_records(settings: Settings) -> Records:
         agents=Agents(store, ledger=ledger, clock=utc_now, new_id=new_id),
         conversations=Conversations(store, vault=vault, clock=utc_now, new_id=new_id),
         metrics=MetricsCollector(ledger, clock=utc_now),
+        policies=PolicyVersions(ledger),
+        reviews=Reviews(ledger, vault, clock=utc_now),
     )
 
 

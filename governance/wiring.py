@@ -8,6 +8,7 @@ from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
 from core.encoder.guard_reader import GuardReader
 from core.encoder.hub_guard import load_hub_guard
+from core.llm.adapters import read_note
 from core.llm.permits import PermitOffice
 from core.llm.profiles import load_profile
 from core.llm.transformers_engine import TransformersEngine
@@ -23,7 +24,7 @@ from governance.dialogue import Dialogue
 from governance.errors import InputError
 from governance.governance_engine import GovernanceEngine
 from governance.native_llm import NativeLLM
-from governance.policy import PolicyBook
+from governance.policy import PolicyBook, PolicyVersions
 from governance.rails import Classifier, build_rail_set
 from governance.records import Records, new_id, open_records, utc_now
 from governance.schema import Actor, AgentView
@@ -55,6 +56,12 @@ class Workbench:
             raise InputError(f"There is no adapter {draft.adapter!r}; known: {known}.")
         return self.records.agents.create(actor, draft)
 
+    def adapter_notes(self) -> dict[str, str]:
+        """Return the adapters of the running model, by name, with what each does; empty where no card says it."""
+        folders = load_profile(self.records.settings.profile, self.records.settings).adapters
+        running = sorted(self.native_llm.engine.info.adapters)
+        return {name: read_note(Path(folders[name])) if name in folders else "" for name in running}
+
     def close(self) -> None:
         """Close what is open."""
         self.records.close()
@@ -75,10 +82,10 @@ def open_workbench(settings: Settings) -> Workbench:
     return build_workbench(records, engine=engine, office=office)
 
 
-def build_governance(settings: Settings) -> GovernanceEngine:
-    """Join the rails and the policies that ship."""
+def build_governance(settings: Settings, *, versions: PolicyVersions | None = None) -> GovernanceEngine:
+    """Join the rails with the policies that ship and their active versions; None for what ships alone."""
     rails = build_rail_set(_open_guard(settings))
-    policies = PolicyBook(DATA / "policies", vocabulary=rails.vocabulary())
+    policies = PolicyBook(DATA / "policies", vocabulary=rails.vocabulary(), versions=versions)
     return GovernanceEngine(rails, policies, deadline_s=settings.rail_deadline_s)
 
 
@@ -102,7 +109,7 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
         Reader(lexical),
         threshold=settings.answerable_threshold,
     )
-    governance = build_governance(settings)
+    governance = build_governance(settings, versions=records.policies)
     native_llm = NativeLLM(
         engine,
         retriever=retriever,
@@ -114,6 +121,7 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
         usable_datasets=records.agents.usable_datasets,
         max_answer_tokens=settings.max_answer_tokens,
         top_k=settings.retrieval_top_k,
+        review_wait_s=settings.review_wait_s,
         timer=time.perf_counter,
         new_id=new_id,
     )

@@ -138,34 +138,6 @@ def _check_ids(rules: Sequence[PolicyRule]) -> None:
         places[rule.id] = rule.place
 
 
-class PolicyBook:
-    """The running policy of a folder. A reload that fails leaves it as it is."""
-
-    def __init__(self, folder: Path, *, vocabulary: Vocabulary) -> None:
-        """Load the folder's policy.
-
-        Raises:
-            PolicyError: It doesn't load.
-        """
-        self._folder = folder
-        self._vocabulary = vocabulary
-        self.policy = load_policy(folder, vocabulary=vocabulary)
-
-    @property
-    def digest(self) -> str:
-        """Return the running policy's digest."""
-        return self.policy.digest
-
-    def reload(self) -> Policy:
-        """Replace the running policy by what the folder holds now.
-
-        Raises:
-            PolicyError: It doesn't load; the running policy stays.
-        """
-        self.policy = load_policy(self._folder, vocabulary=self._vocabulary)
-        return self.policy
-
-
 def load_policy(folder: Path, *, vocabulary: Vocabulary) -> Policy:
     """Return the policy of a folder's documents.
 

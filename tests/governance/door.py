@@ -25,6 +25,7 @@ from governance.schema import Actor, AgentView, TurnClosed, TurnEvent, UserRole
 from tests.governance.shipped import shipped_rails
 
 POLICIES = Path(__file__).resolve().parents[2] / "data" / "policies"
+WAIT_S = 3600.0
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -127,6 +128,7 @@ def open_door(
         usable_datasets=agents.usable_datasets,
         max_answer_tokens=400,
         top_k=4,
+        review_wait_s=WAIT_S,
         timer=time.perf_counter,
         new_id=new_id,
     )
