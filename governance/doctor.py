@@ -14,7 +14,7 @@ from core.rag.vectors import open_vectors
 from core.store.database import Store
 from core.store.migrate import open_store
 from governance.errors import GovernanceError
-from governance.ledger import check_ledger, load_signer, read_notes
+from governance.ledger import check_ledger, load_current_signer, read_notes
 from governance.records import utc_now
 from governance.wiring import build_governance
 
@@ -104,7 +104,7 @@ def _look_at_database(store: Store) -> str:
 
 
 def _look_at_ledger(settings: Settings, store: Store) -> str:
-    key = load_signer(settings.data_folder / "keys").verifier.vkey()
+    key = load_current_signer(settings.data_folder / "keys", store).verifier.vkey()
     kept = read_notes(settings.witness_folder) if settings.witness_folder else []
     health = check_ledger(store, verifier_key=key, clock=utc_now, kept=kept)
     if not health.ok:

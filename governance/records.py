@@ -11,7 +11,7 @@ from core.store.migrate import open_store
 from governance.agents import Agents
 from governance.conversations import Conversations
 from governance.identity import Identity, require
-from governance.ledger import ContentVault, Ledger, Witness, load_master_key, load_signer
+from governance.ledger import ContentVault, Ledger, Witness, load_current_signer, load_master_key
 from governance.metrics import MetricsCollector
 from governance.policy import PolicyVersions
 from governance.review import Reviews
@@ -65,7 +65,7 @@ def open_records(settings: Settings) -> Records:
     keys = settings.data_folder / "keys"
     setting = settings.master_key.get_secret_value() if settings.master_key else None
     store = open_store(settings.sqlalchemy_url())
-    ledger = Ledger(store, signer=load_signer(keys), clock=utc_now, witness=_open_witness(settings))
+    ledger = Ledger(store, signer=load_current_signer(keys, store), clock=utc_now, witness=_open_witness(settings))
     vault = ContentVault(store, master_key=load_master_key(keys, setting), clock=utc_now, ids=new_id)
     return Records(
         settings=settings,

@@ -1,5 +1,6 @@
 """`promethios ledger` and `promethios receipt`: verify, export, checkpoint."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,15 @@ import typer
 
 from apps.commands.opening import err, helpful_errors, opened_records, out
 from governance.errors import VerificationError
-from governance.ledger import export_ledger, verify_export, verify_ledger, verify_receipt
+from governance.ledger import (
+    export_ledger,
+    parse_rotations,
+    rotate_key,
+    verify_export,
+    verify_ledger,
+    verify_receipt,
+)
+from governance.records import utc_now
 
 app = typer.Typer(no_args_is_help=True, help="The tamper-evident ledger.")
 receipt_app = typer.Typer(no_args_is_help=True, help="Receipts of single turns.")
@@ -48,7 +57,7 @@ def export(target: Path) -> None:
 def check(source: Path, key: Annotated[Path, typer.Option(help="Public key, from a place that you trust.")]) -> None:
     """Verify an exported ledger; needs no database."""
     with helpful_errors():
-        verify_export(source, key=_read_key(key))
+        verify_export(source, key=_read_text(key).strip())
         out.print("The exported ledger verifies.")
 
 
@@ -59,9 +68,28 @@ def key() -> None:
         typer.echo(records.ledger.key)
 
 
+@app.command("rotate-key")
+def rotate() -> None:
+    """Let a new key sign from now on; the old one signs it in and is destroyed. Start running servers anew then."""
+    with opened_records() as records:
+        before = records.ledger.key
+        signer = rotate_key(records.settings.data_folder / "keys", records.store, clock=utc_now)
+        out.print(f"Before: {before}\nNow:    {signer.verifier.vkey()}", highlight=False, soft_wrap=True)
+        out.print("Start running servers again: until then they refuse, because the old key signs nothing more.")
+
+
+@app.command()
+def history() -> None:
+    """Print the key rotations, signed notes as JSON; with them any of the ledger's keys verifies everything."""
+    with opened_records() as records:
+        typer.echo(json.dumps(records.ledger.rotations, ensure_ascii=False, indent=2))
+
+
 @receipt_app.command("verify")
 def verify_receipt_file(
-    file: Path, key: Annotated[Path, typer.Option(help="Public key, from a place that you trust.")]
+    file: Path,
+    key: Annotated[Path, typer.Option(help="Public key, from a place that you trust.")],
+    history: Annotated[Path | None, typer.Option(help="Key rotations, from `promethios ledger history`.")] = None,
 ) -> None:
     """Verify a turn's receipt; needs no database and no network."""
     with helpful_errors():
@@ -69,15 +97,16 @@ def verify_receipt_file(
             text = file.read_bytes()
         except OSError as exc:
             raise VerificationError(f"The receipt can't be read: {exc}.") from exc
-        verified = verify_receipt(text, key=_read_key(key))
+        rotations = parse_rotations(_read_text(history)) if history else []
+        verified = verify_receipt(text, key=_read_text(key).strip(), rotations=rotations)
         out.print(f"[green]Verified[/]: entry {verified.index} of {verified.size}, ledger {verified.origin}")
         body = verified.body
         for name in ("turn_id", "at", "outcome", "policy_digest", "prompt_digest", "released_digest"):
             err.print(f"  {name}: {body.get(name)}", highlight=False)
 
 
-def _read_key(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
-        return path.read_text().strip()
-    except OSError as exc:
-        raise VerificationError(f"The public key can't be read: {exc}.") from exc
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise VerificationError(f"{path} can't be read: {exc}.") from exc

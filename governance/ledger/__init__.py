@@ -2,10 +2,12 @@
 
 from governance.ledger.entries import Draft, Entry, Sealed, build_draft
 from governance.ledger.export import export_ledger, verify_export
+from governance.ledger.key_history import parse_rotations
 from governance.ledger.keys import load_master_key, load_signer
 from governance.ledger.ledger import Ledger
 from governance.ledger.notes import Signer, create_signer
 from governance.ledger.receipts import VerifiedReceipt, verify_receipt
+from governance.ledger.rotation import load_current_signer, rotate_key
 from governance.ledger.vault import ContentVault
 from governance.ledger.verify import LedgerHealth, check_ledger, verify_ledger
 from governance.ledger.witness import Witness, read_notes
@@ -24,9 +26,12 @@ __all__ = [
     "check_ledger",
     "create_signer",
     "export_ledger",
+    "load_current_signer",
     "load_master_key",
     "load_signer",
+    "parse_rotations",
     "read_notes",
+    "rotate_key",
     "verify_export",
     "verify_ledger",
     "verify_receipt",

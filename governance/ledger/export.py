@@ -3,6 +3,7 @@
 It holds what the ledger holds: digests and metadata, no content.
 """
 
+import json
 import lzma
 import struct
 import tempfile
@@ -18,14 +19,17 @@ from sqlalchemy import Connection, select
 from core.store.database import Store
 from governance.errors import LedgerError, VerificationError
 from governance.ledger.entries import MAX_BODY_BYTES
-from governance.ledger.notes import MAX_NOTE_CHARS, Checkpoint, open_checkpoint, parse_vkey
-from governance.ledger.storage import ENTRIES, ledger_errors, read_head
+from governance.ledger.key_history import load_history, parse_rotations
+from governance.ledger.notes import MAX_NOTE_CHARS, Checkpoint
+from governance.ledger.storage import ENTRIES, ledger_errors, read_head, read_history
 from governance.ledger.verify import PAGE, Walk
 
 ENTRIES_FILE = "entries.jsonl"
 CHECKPOINT_FILE = "checkpoint.txt"
 KEY_FILE = "key.pub"
+ROTATIONS_FILE = "rotations.json"
 README_FILE = "README.txt"
+FILES = (ENTRIES_FILE, CHECKPOINT_FILE, KEY_FILE, ROTATIONS_FILE, README_FILE)
 README = """\
 This is a ledger, exported whole.
 
@@ -33,6 +37,7 @@ entries.jsonl   one entry per line, in order: canonical JSON (RFC 8785). Line n,
                 counted from 0 and without its newline, is leaf n.
 checkpoint.txt  a signed note (C2SP signed-note, tlog-checkpoint): the number of entries, and the root over them.
 key.pub         the public key. Compare it with one that you got from elsewhere; the file alone proves nothing.
+rotations.json  the keys before it: signed notes, oldest first, in which each key hands over to the next.
 
 Leaves and nodes are hashed as RFC 6962 says: SHA-256 of 0x00 and the line; SHA-256 of 0x01, left and right.
 """
@@ -44,16 +49,16 @@ def export_ledger(store: Store, target: Path, *, key: str) -> None:
     Args:
         store: The database.
         target: The file to write; one that exists is replaced.
-        key: The ledger's public key in its text form.
+        key: A public key of the ledger in its text form.
 
     Raises:
         VerificationError: The entries are not those that the key signed; nothing is exported.
         LedgerError: The ledger is empty or can't be read, or the file can't be written.
     """
-    verifier = parse_vkey(key)
-    walk = Walk(verifier=verifier, kept=())
     with ledger_errors("exported"), store.read() as session:
         connection = session.connection()
+        history = read_history(connection, trusted=key)
+        walk = Walk(history=history, kept=())
         _, size, note = read_head(connection)
         if note is None:
             raise LedgerError("The ledger is empty: there is nothing to export and no checkpoint that proves it.")
@@ -62,11 +67,13 @@ def export_ledger(store: Store, target: Path, *, key: str) -> None:
         try:
             with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
                 archive.writestr(README_FILE, README)
-                archive.writestr(KEY_FILE, key + "\n")
+                archive.writestr(KEY_FILE, history.newest.vkey() + "\n")
+                archive.writestr(ROTATIONS_FILE, json.dumps(history.notes, ensure_ascii=False))
                 archive.writestr(CHECKPOINT_FILE, note)
                 with archive.open(ENTRIES_FILE, "w", force_zip64=True) as entries:
                     _write_entries(connection, entries, size=size, walk=walk)
-            _verify_root(walk, checkpoint=open_checkpoint(note, verifier=verifier))
+            walk.finish()
+            _verify_root(walk, checkpoint=history.open_checkpoint(note))
             draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
@@ -77,21 +84,21 @@ def verify_export(path: Path, *, key: str, kept: Sequence[str] = ()) -> None:
 
     Args:
         path: The zip file.
-        key: The ledger's public key in its text form, from a source that is trusted.
+        key: A public key's text form, from a source that is trusted; after rotations any of the ledger's keys.
         kept: Checkpoints that were kept elsewhere.
 
     Raises:
         VerificationError: The file is malformed, or its entries are not those that the key signed.
     """
-    verifier = parse_vkey(key)
-    walk = Walk(verifier=verifier, kept=kept)
     with _export_errors(), zipfile.ZipFile(path) as archive:
         names = sorted(archive.namelist())
-        if names != sorted([ENTRIES_FILE, CHECKPOINT_FILE, KEY_FILE, README_FILE]):
-            raise VerificationError(f"Expected the four files of an export in {path.name}; found {len(names)} names.")
-        if _read_small(archive, KEY_FILE) != key + "\n":
+        if names != sorted(FILES):
+            raise VerificationError(f"Expected the five files of an export in {path.name}; found {len(names)} names.")
+        history = load_history(key, parse_rotations(_read_small(archive, ROTATIONS_FILE)))
+        if _read_small(archive, KEY_FILE) != history.newest.vkey() + "\n":
             raise VerificationError("The export names another public key than the one given.")
-        checkpoint = open_checkpoint(_read_small(archive, CHECKPOINT_FILE), verifier=verifier)
+        walk = Walk(history=history, kept=kept)
+        checkpoint = history.open_checkpoint(_read_small(archive, CHECKPOINT_FILE))
         with archive.open(ENTRIES_FILE) as entries:
             for line in _read_lines(entries):
                 walk.take(line)

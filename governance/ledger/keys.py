@@ -16,6 +16,7 @@ from governance.ledger.notes import KEY_BYTES, Signer, create_signer, parse_sign
 
 SIGNING_KEY = "ledger.key"
 PUBLIC_KEY = "ledger.pub"
+NEXT_KEY = "ledger.key.next"
 MASTER_KEY = "master.key"
 
 RandomBytes = Callable[[int], bytes]
@@ -41,6 +42,45 @@ def load_signer(folder: Path, *, random_bytes: RandomBytes = os.urandom) -> Sign
         if _read_text(public) != vkey:
             raise LedgerError(f"{public} does not belong to {private}. Restore both from one backup.")
     return signer
+
+
+def load_next_signer(folder: Path) -> Signer | None:
+    """Return the key that a rotation made and has not put in place yet; None where none is under way.
+
+    Raises:
+        LedgerError: Its file is unreadable or broken, or others can read it.
+    """
+    path = folder / NEXT_KEY
+    with _file_errors(folder):
+        return _parse_signer(_read_private(path), path=path) if path.exists() else None
+
+
+def create_next_signer(folder: Path, *, name: str, random_bytes: RandomBytes = os.urandom) -> Signer:
+    """Make the key that shall sign next, under the ledger's name; one that is there already is kept.
+
+    Raises:
+        LedgerError: The file can't be written.
+    """
+    with _file_errors(folder):
+        _create_file(folder / NEXT_KEY, Signer(name, random_bytes(KEY_BYTES)).secret_text(), mode=0o600)
+        return _parse_signer(_read_private(folder / NEXT_KEY), path=folder / NEXT_KEY)
+
+
+def adopt_next_signer(folder: Path, signer: Signer) -> None:
+    """Put the next key in the place of the one before, which is destroyed; doing it again finishes it.
+
+    Raises:
+        LedgerError: The files can't be written.
+    """
+    with _file_errors(folder):
+        public = folder / f"{PUBLIC_KEY}.next"
+        public.unlink(missing_ok=True)
+        _create_file(public, signer.verifier.vkey(), mode=0o644)
+        public.replace(folder / PUBLIC_KEY)
+        # Last: as long as the next key's file is there, whoever opens the ledger does all of this again.
+        with suppress(FileNotFoundError):
+            (folder / NEXT_KEY).replace(folder / SIGNING_KEY)
+        _sync_folder(folder)
 
 
 def load_master_key(folder: Path, setting: str | None, *, random_bytes: RandomBytes = os.urandom) -> bytes:

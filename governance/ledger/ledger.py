@@ -14,7 +14,7 @@ from core.store.database import Store
 from governance.errors import InputError, LedgerError
 from governance.ledger.entries import Draft, Entry, Sealed, build_draft
 from governance.ledger.merkle import consistency_parts, inclusion_parts, verify_consistency
-from governance.ledger.notes import Signer, open_checkpoint
+from governance.ledger.notes import Signer
 from governance.ledger.receipts import build_receipt, verify_receipt
 from governance.ledger.storage import (
     ENTRIES,
@@ -23,6 +23,7 @@ from governance.ledger.storage import (
     ledger_errors,
     read_entry,
     read_head,
+    read_history,
     read_proof,
 )
 from governance.ledger.witness import Witness
@@ -48,7 +49,10 @@ class Ledger:
                 does not continue what the witness holds.
         """
         self._store = store
-        self._verifier = signer.verifier
+        with ledger_errors("opened"), store.read() as session:
+            self._history = read_history(session.connection(), trusted=signer.verifier.vkey())
+        if self._history.newest.vkey() != signer.verifier.vkey():
+            raise LedgerError("The ledger goes on under a newer key than this one. Restore the newest key.")
         self.witness = witness
         if witness is not None:
             self._compare(witness)
@@ -57,7 +61,12 @@ class Ledger:
     @property
     def key(self) -> str:
         """Return the public key that verifies this ledger, in its text form."""
-        return self._verifier.vkey()
+        return self._history.newest.vkey()
+
+    @property
+    def rotations(self) -> list[str]:
+        """Return the signed notes by which older keys handed over, oldest first."""
+        return self._history.notes
 
     def append(
         self,
@@ -182,7 +191,9 @@ class Ledger:
             if text is None or note is None:
                 raise InputError(f"The ledger has no entry {index}.")
             proof = read_proof(connection, inclusion_parts(index, size))
-            receipt = build_receipt(text, index=index, proof=proof, checkpoint=note, key=self.key)
+            receipt = build_receipt(
+                text, index=index, proof=proof, checkpoint=note, key=self.key, rotations=self.rotations
+            )
         verify_receipt(receipt, key=self.key)
         return receipt
 
@@ -194,7 +205,7 @@ class Ledger:
 
     def _compare(self, witness: Witness) -> None:
         for note in witness.notes()[-1:]:
-            kept = open_checkpoint(note, verifier=self._verifier)
+            kept = self._history.open_checkpoint(note)
             size = self.size()
             if kept.size > size:
                 raise LedgerError(
@@ -204,6 +215,6 @@ class Ledger:
                 )
             head = self.latest_checkpoint()
             if kept.size and head is not None:
-                now = open_checkpoint(head, verifier=self._verifier)
+                now = self._history.open_checkpoint(head)
                 proof = self.consistency_proof(kept.size)
                 verify_consistency(old_size=kept.size, old_root=kept.root, size=now.size, root=now.root, proof=proof)

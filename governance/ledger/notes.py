@@ -75,12 +75,19 @@ class Signer:
 
     def sign(self, text: str) -> str:
         """Return the signed note over a text that ends with a newline."""
+        return f"{text}\n{self.signature_line(text)}"
+
+    def signature_line(self, text: str) -> str:
+        """Return the line that adds this key's signature to a note over the text."""
         signature = self.verifier.key_id + self._key.sign(text.encode())
-        return f"{text}\n— {self.verifier.name} {_encode(signature)}\n"
+        return f"— {self.verifier.name} {_encode(signature)}\n"
 
 
 def create_signer(seed: bytes) -> Signer:
-    """Build a signer that is named after its own public key, so that no two ledgers share a name."""
+    """Build a signer that is named after its own public key, so that no two ledgers share a name.
+
+    The name is the ledger's; the keys that follow by rotation keep it.
+    """
     public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     return Signer(f"promethios-ledger/{hashlib.sha256(public).hexdigest()[:16]}", seed)
 
@@ -136,6 +143,18 @@ def open_note(note: str, *, verifier: Verifier) -> str:
     return text
 
 
+def is_signed_by(note: str, *, verifier: Verifier) -> bool:
+    """Say whether the note has a signature line of this key; whether it is right is not looked at.
+
+    Raises:
+        VerificationError: The note is malformed.
+    """
+    _, lines = _split_note(note)
+    return any(
+        (name, signature[:4]) == (verifier.name, verifier.key_id) for name, signature in map(_parse_signature, lines)
+    )
+
+
 def open_checkpoint(note: str, *, verifier: Verifier) -> Checkpoint:
     """Return what a checkpoint says once its signature by `verifier` is checked.
 
@@ -148,9 +167,18 @@ def open_checkpoint(note: str, *, verifier: Verifier) -> Checkpoint:
     origin, size, root = lines[:3]
     if origin != verifier.name:
         raise VerificationError(f"The checkpoint belongs to the log {origin!r}, not to {verifier.name!r}.")
-    if not _SIZE.fullmatch(size) or int(size) > MAX_SIZE:
-        raise VerificationError(f"The checkpoint's size is not a decimal number: {size[:40]!r}.")
-    return Checkpoint(origin, int(size), decode_base64(root, length=HASH_BYTES))
+    return Checkpoint(origin, parse_size(size), decode_base64(root, length=HASH_BYTES))
+
+
+def parse_size(text: str) -> int:
+    """Read a number of entries.
+
+    Raises:
+        VerificationError: It is no decimal number, or too large.
+    """
+    if not _SIZE.fullmatch(text) or int(text) > MAX_SIZE:
+        raise VerificationError(f"The checkpoint's size is not a decimal number: {text[:40]!r}.")
+    return int(text)
 
 
 def decode_base64(text: str, *, length: int | None = None) -> bytes:

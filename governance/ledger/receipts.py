@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.schema import digest_of
 from governance.errors import VerificationError
 from governance.ledger.entries import MAX_BODY_BYTES, parse_body, verify_fields
+from governance.ledger.key_history import MAX_ROTATIONS, load_history
 from governance.ledger.merkle import HASH_BYTES, leaf_hash, verify_inclusion
-from governance.ledger.notes import MAX_NOTE_CHARS, MAX_SIZE, decode_base64, open_checkpoint, parse_vkey
+from governance.ledger.notes import MAX_NOTE_CHARS, MAX_SIZE, decode_base64
 
 VERSION = 1
 MAX_PROOF_HASHES = 63
@@ -43,10 +44,13 @@ class _Receipt(BaseModel):
     index: int = Field(ge=0, lt=MAX_SIZE)
     inclusion: list[str] = Field(max_length=MAX_PROOF_HASHES)
     checkpoint: str = Field(max_length=MAX_NOTE_CHARS)
+    rotations: list[str] = Field(max_length=MAX_ROTATIONS)
     key: str = Field(max_length=400)
 
 
-def build_receipt(entry: str, *, index: int, proof: Sequence[bytes], checkpoint: str, key: str) -> dict[str, Any]:
+def build_receipt(
+    entry: str, *, index: int, proof: Sequence[bytes], checkpoint: str, key: str, rotations: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return a receipt, JSON-like. `key` only helps people to see which key it was; nobody verifies with it."""
     return {
         "version": VERSION,
@@ -54,28 +58,32 @@ def build_receipt(entry: str, *, index: int, proof: Sequence[bytes], checkpoint:
         "index": index,
         "inclusion": [base64.b64encode(hashed).decode("ascii") for hashed in proof],
         "checkpoint": checkpoint,
+        "rotations": list(rotations),
         "key": key,
     }
 
 
-def verify_receipt(receipt: Mapping[str, Any] | str | bytes, *, key: str, text: str | None = None) -> VerifiedReceipt:
+def verify_receipt(
+    receipt: Mapping[str, Any] | str | bytes, *, key: str, text: str | None = None, rotations: Sequence[str] = ()
+) -> VerifiedReceipt:
     """Check a receipt, offline.
 
     Args:
         receipt: JSON text or what it reads as.
-        key: The ledger's public key in its text form, from a source that is trusted; never the one in the receipt.
+        key: A public key of the ledger in its text form, from a source that is trusted; never the one in the receipt.
         text: Where given, the released answer, whose digest the entry must hold as `released_digest`.
+        rotations: The ledger's key rotations; a receipt from before them does not hold those that lead to a later key.
 
     Raises:
         VerificationError: The receipt is malformed or proves something else.
     """
     parsed = _parse_receipt(receipt)
-    verifier = parse_vkey(key)
+    history = load_history(key, rotations if len(rotations) > len(parsed.rotations) else parsed.rotations)
     # 1. The entry says of itself what the ledger always writes, and that it stands at this index.
     body = parse_body(parsed.entry)
     verify_fields(body, index=parsed.index)
-    # 2. The checkpoint is signed by the key that the caller trusts.
-    checkpoint = open_checkpoint(parsed.checkpoint, verifier=verifier)
+    # 2. The checkpoint is signed by the key that the caller trusts, or by one that a chain of rotations ties to it.
+    checkpoint = history.open_checkpoint(parsed.checkpoint)
     # 3. The entry is under the checkpoint's root, at this index.
     proof = [decode_base64(hashed, length=HASH_BYTES) for hashed in parsed.inclusion]
     hashed = leaf_hash(parsed.entry.encode())

@@ -15,6 +15,7 @@ from core.store.database import BUSY_TIMEOUT_S, Store
 from core.store.tables import LedgerCheckpoint, LedgerEntry, LedgerNode
 from governance.errors import LedgerError, VerificationError
 from governance.ledger.entries import Entry, parse_body
+from governance.ledger.key_history import ROTATED, KeyHistory, load_history
 from governance.ledger.merkle import CompactTree, NodeId, build_proof, perfect_subtrees
 from governance.ledger.notes import Checkpoint, Verifier, open_checkpoint
 
@@ -105,6 +106,16 @@ def read_proof(connection: Connection, parts: Sequence[Sequence[NodeId]]) -> lis
     """Return the proof with these parts."""
     nodes = read_nodes(connection, [node for part in parts for node in part])
     return build_proof(parts, nodes=nodes)
+
+
+def read_history(connection: Connection, *, trusted: str) -> KeyHistory:
+    """Return the ledger's keys as its entries tell them, checked from a trusted key.
+
+    Raises:
+        VerificationError: The entries that tell them are malformed, or the trusted key is none of them.
+    """
+    rows = connection.execute(select(ENTRIES.body).where(ENTRIES.kind == ROTATED).order_by(ENTRIES.index)).scalars()
+    return load_history(trusted, [str(parse_body(body).get("rotation")) for body in rows])
 
 
 def load_tree(connection: Connection, *, verifier: Verifier) -> tuple[CompactTree, str | None]:

@@ -17,9 +17,10 @@ from sqlalchemy.sql import Executable
 from core.store.database import Store
 from governance.errors import LedgerError, VerificationError
 from governance.ledger.entries import ID_FIELDS, parse_body, parse_time, verify_fields
+from governance.ledger.key_history import ROTATED, KeyHistory
 from governance.ledger.merkle import EMPTY_ROOT, CompactTree, NodeId, leaf_hash
-from governance.ledger.notes import Checkpoint, Verifier, open_checkpoint, parse_vkey
-from governance.ledger.storage import CHECKPOINTS, ENTRIES, NODES, ledger_errors
+from governance.ledger.notes import Checkpoint
+from governance.ledger.storage import CHECKPOINTS, ENTRIES, NODES, ledger_errors, read_history
 
 PAGE = 500
 _BEFORE_FIRST = -(2**63)
@@ -57,18 +58,19 @@ class LedgerHealth:
 class Walk:
     """Goes over the entries' texts in order, recomputes the tree, and holds kept checkpoints against it."""
 
-    def __init__(self, *, verifier: Verifier, kept: Sequence[str]) -> None:
+    def __init__(self, *, history: KeyHistory, kept: Sequence[str]) -> None:
         """Start before the first entry.
 
         Raises:
-            VerificationError: A kept checkpoint is malformed or not signed by this key, or two of them contradict.
+            VerificationError: A kept checkpoint is malformed, or signed by none of these keys, or two contradict.
         """
         self.tree = CompactTree()
+        self._rotations = {rotation.size: rotation.note for rotation in history.rotations}
         self._kept: dict[int, Checkpoint] = {}
         for number, note in enumerate(kept, start=1):
             with_number = f"Kept checkpoint {number}"
             try:
-                checkpoint = open_checkpoint(note, verifier=verifier)
+                checkpoint = history.open_checkpoint(note)
             except VerificationError as exc:
                 raise VerificationError(f"{with_number}: {exc}") from exc
             if self._kept.setdefault(checkpoint.size, checkpoint) != checkpoint:
@@ -87,6 +89,7 @@ class Walk:
         try:
             body = parse_body(text)
             verify_fields(body, index=index)
+            self._verify_rotation(body, index=index)
         except VerificationError as exc:
             raise VerificationError(f"Entry {index}: {exc}") from exc
         completed = self.tree.append(leaf_hash(text.encode()))
@@ -101,13 +104,20 @@ class Walk:
         """Say that there are no more entries.
 
         Raises:
-            VerificationError: A kept checkpoint covers more.
+            VerificationError: A kept checkpoint covers more, or a key was rotated that no entry tells of.
         """
         if self._kept:
             raise VerificationError(
                 f"The ledger ends after {self.tree.size} entries, but a kept checkpoint covers {max(self._kept)}: "
                 f"entry {self.tree.size} and what followed were cut off."
             )
+        if self._rotations:
+            raise VerificationError(f"The key was rotated at entry {min(self._rotations)}, which the ledger lacks.")
+
+    def _verify_rotation(self, body: Mapping[str, Any], *, index: int) -> None:
+        expected = self._rotations.pop(index, None)
+        if (body["kind"] == ROTATED or expected is not None) and body.get("rotation") != expected:
+            raise VerificationError("It and the history of the ledger's keys tell different rotations.")
 
 
 def verify_ledger(store: Store, *, verifier_key: str, kept: Sequence[str] = ()) -> None:
@@ -115,14 +125,14 @@ def verify_ledger(store: Store, *, verifier_key: str, kept: Sequence[str] = ()) 
 
     Args:
         store: The database.
-        verifier_key: The public key's text form, from a source that is trusted.
+        verifier_key: A public key's text form, from a source that is trusted; after rotations any of the ledger's keys.
         kept: Checkpoints that were kept outside of the database.
 
     Raises:
         VerificationError: The ledger does not verify; the message names the first bad entry and what is wrong.
         LedgerError: The database can't be read.
     """
-    _verify(store, verifier=parse_vkey(verifier_key), kept=kept)
+    _verify(store, trusted=verifier_key, kept=kept)
 
 
 def check_ledger(
@@ -130,17 +140,18 @@ def check_ledger(
 ) -> LedgerHealth:
     """Return the outcome of `verify_ledger` as a value."""
     try:
-        tree = _verify(store, verifier=parse_vkey(verifier_key), kept=kept)
+        tree = _verify(store, trusted=verifier_key, kept=kept)
     except LedgerError as exc:
         return LedgerHealth(ok=False, size=None, root=None, checked_at=clock(), problem=str(exc))
     root = base64.b64encode(tree.root()).decode("ascii")
     return LedgerHealth(ok=True, size=tree.size, root=root, checked_at=clock(), problem=None)
 
 
-def _verify(store: Store, *, verifier: Verifier, kept: Sequence[str]) -> CompactTree:
-    walk = Walk(verifier=verifier, kept=kept)
+def _verify(store: Store, *, trusted: str, kept: Sequence[str]) -> CompactTree:
     with ledger_errors("read"), store.read() as session:
         connection = session.connection()
+        history = read_history(connection, trusted=trusted)
+        walk = Walk(history=history, kept=kept)
         checkpoints = 0
         while True:
             # 1. Each entry: without gaps, its text as hashed, its columns as its text says.
@@ -148,14 +159,14 @@ def _verify(store: Store, *, verifier: Verifier, kept: Sequence[str]) -> Compact
             page = _read_page(connection, after=walk.tree.size - 1 if walk.tree.size else _BEFORE_FIRST)
             if not page:
                 break
-            checkpoints += _verify_page(connection, page, walk=walk, verifier=verifier)
+            checkpoints += _verify_page(connection, page, walk=walk, history=history)
         # 3. Nothing is left over: no checkpoint over more, no node that no entries complete, nothing kept that is gone.
         walk.finish()
         _verify_counts(connection, size=walk.tree.size, checkpoints=checkpoints)
     return walk.tree
 
 
-def _verify_page(connection: Connection, page: Sequence[Sequence[Any]], *, walk: Walk, verifier: Verifier) -> int:
+def _verify_page(connection: Connection, page: Sequence[Sequence[Any]], *, walk: Walk, history: KeyHistory) -> int:
     """Verify some entries with the nodes and checkpoints that end among them; return the number of checkpoints."""
     begin = walk.tree.size
     notes = _read_checkpoints(connection, begin, begin + len(page))
@@ -166,7 +177,7 @@ def _verify_page(connection: Connection, page: Sequence[Sequence[Any]], *, walk:
         nodes |= {(level, index): hashed for level, index, hashed in completed}
         note = notes.get(walk.tree.size)
         if note is not None:
-            _verify_checkpoint(*note, tree=walk.tree, sealed_at=at, verifier=verifier)
+            _verify_checkpoint(*note, tree=walk.tree, sealed_at=at, history=history)
             verified += 1
     _verify_nodes(connection, nodes, begin=begin, end=walk.tree.size)
     return verified
@@ -195,12 +206,12 @@ def _is_time(stored: object, expected: datetime) -> bool:
     return stored == (expected.strftime(_SQLITE_TIME) if isinstance(stored, str) else expected)
 
 
-def _verify_checkpoint(note: str, at: object, *, tree: CompactTree, sealed_at: datetime, verifier: Verifier) -> None:
+def _verify_checkpoint(note: str, at: object, *, tree: CompactTree, sealed_at: datetime, history: KeyHistory) -> None:
     try:
-        checkpoint = open_checkpoint(note, verifier=verifier)
+        checkpoint = history.open_checkpoint(note)
     except VerificationError as exc:
         raise VerificationError(f"The checkpoint over {tree.size} entries: {exc}") from exc
-    if checkpoint != Checkpoint(verifier.name, tree.size, tree.root()):
+    if checkpoint != Checkpoint(checkpoint.origin, tree.size, tree.root()):
         raise VerificationError(
             f"The checkpoint over {tree.size} entries is signed for others: entry {tree.size - 1} or one since the "
             "checkpoint before was altered, and its hashes with it."

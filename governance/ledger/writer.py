@@ -7,6 +7,7 @@ one signature; a lone append waits for nobody and for no timer.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from threading import Condition
 from typing import Any
 
@@ -114,19 +115,11 @@ class Writer:
         with ledger_errors("written"), write_alone(self._store) as connection:
             tree = self._refreshed_tree(connection)
             batch += self._take_waiting()
-            at = self._clock().astimezone(UTC)
-            at = at.replace(microsecond=at.microsecond // 1000 * 1000)
-            rows: list[dict[str, Any]] = []
-            nodes: list[tuple[int, int, bytes]] = []
+            drafts = [draft for ticket in batch for draft in ticket.drafts]
+            sealed, note = seal_batch(connection, drafts, tree=tree, signer=self._signer, at=self._clock())
+            places = iter(sealed)
             for ticket in batch:
-                for draft in ticket.drafts:
-                    row = _build_row(draft, index=tree.size, at=at)
-                    rows.append(row)
-                    nodes += tree.append(row["leaf_hash"])
-                    ticket.sealed.append(Sealed(row["index"], row["leaf_hash"], at))
-            checkpoint = Checkpoint(self._signer.verifier.name, tree.size, tree.root())
-            note = sign_checkpoint(checkpoint, signer=self._signer)
-            insert_batch(connection, entries=rows, nodes=nodes, checkpoint={"size": tree.size, "note": note, "at": at})
+                ticket.sealed += islice(places, len(ticket.drafts))
         with self._batches:
             self._tree, self._note = tree, note
 
@@ -143,6 +136,25 @@ class Writer:
         proof = read_proof(connection, parts)
         verify_consistency(old_size=known.size, old_root=known.root(), size=tree.size, root=tree.root(), proof=proof)
         return tree
+
+
+def seal_batch(
+    connection: Connection, drafts: Sequence[Draft], *, tree: CompactTree, signer: Signer, at: datetime
+) -> tuple[list[Sealed], str]:
+    """Write drafts as the tree's next entries, with the checkpoint over them; return their places and its note.
+
+    The caller holds `storage.write_alone`, and the tree is the database's; it grows.
+    """
+    at = at.astimezone(UTC)
+    at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+    rows: list[dict[str, Any]] = []
+    nodes: list[tuple[int, int, bytes]] = []
+    for draft in drafts:
+        rows.append(_build_row(draft, index=tree.size, at=at))
+        nodes += tree.append(rows[-1]["leaf_hash"])
+    note = sign_checkpoint(Checkpoint(signer.verifier.name, tree.size, tree.root()), signer=signer)
+    insert_batch(connection, entries=rows, nodes=nodes, checkpoint={"size": tree.size, "note": note, "at": at})
+    return [Sealed(row["index"], row["leaf_hash"], at) for row in rows], note
 
 
 def _build_row(draft: Draft, *, index: int, at: datetime) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from governance.errors import LedgerError, VerificationError
 from governance.ledger import Ledger, Signer, build_draft, export_ledger, verify_export
 from governance.ledger.entries import MAX_BODY_BYTES
 
-FILES = ["README.txt", "checkpoint.txt", "entries.jsonl", "key.pub"]
+FILES = ["README.txt", "checkpoint.txt", "entries.jsonl", "key.pub", "rotations.json"]
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def _entries(path: Path) -> bytes:
         return archive.read("entries.jsonl")
 
 
-def test_export_holds_four_files_and_verifies(exported: Path, ledger: Ledger) -> None:
+def test_export_holds_five_files_and_verifies(exported: Path, ledger: Ledger) -> None:
     with zipfile.ZipFile(exported) as archive:
         assert sorted(archive.namelist()) == FILES
         assert archive.read("checkpoint.txt").decode() == ledger.latest_checkpoint()
@@ -125,13 +125,13 @@ def test_altered_entries_are_refused(exported: Path, ledger: Ledger) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_missing_file_is_refused(exported: Path, ledger: Ledger, name: str) -> None:
     _rewrite(exported, name, None)
-    with pytest.raises(VerificationError, match="four files"):
+    with pytest.raises(VerificationError, match="five files"):
         verify_export(exported, key=ledger.key)
 
 
 def test_additional_file_is_refused(exported: Path, ledger: Ledger) -> None:
     _rewrite(exported, "more.txt", b"")
-    with pytest.raises(VerificationError, match="four files"):
+    with pytest.raises(VerificationError, match="five files"):
         verify_export(exported, key=ledger.key)
 
 
