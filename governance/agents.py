@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -18,12 +18,14 @@ from core.store.tables import Agent, AgentDataset, Dataset
 from governance.errors import InputError
 from governance.identity import authorize, require
 from governance.ledger import Ledger
+from governance.rails import LONGEST, PUBLIC
+from governance.rails.pii import build_pii_rail
 from governance.schema import Actor, AgentView, Domain, Level, Resource, Scope
 
 Style = Literal["balanced", "brief", "bullets", "plain-language"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=80)]
 Purpose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=600)]
-Allowed = Annotated[str, StringConstraints(strip_whitespace=True, min_length=4, max_length=120)]
+Allowed = Annotated[str, StringConstraints(strip_whitespace=True, min_length=4, max_length=LONGEST)]
 
 
 class AgentDraft(BaseModel):
@@ -41,6 +43,15 @@ class AgentDraft(BaseModel):
     allow: Annotated[tuple[Allowed, ...], Field(max_length=20)] = ()
     scope: Scope = "open"
     dataset_ids: Annotated[tuple[str, ...], Field(max_length=5000)] = ()
+
+    @field_validator("allow")
+    @classmethod
+    def _holds_contact_details_alone(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse other personal data: it would be kept in the open, and never pass."""
+        for text in allow:
+            if {finding.category for finding in build_pii_rail().inspect(text)} - PUBLIC:
+                raise ValueError("only e-mail addresses and phone numbers can be let pass; take the other numbers out")
+        return tuple(dict.fromkeys(allow))
 
 
 class Agents:

@@ -129,7 +129,11 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
         records=records,
         native_llm=native_llm,
         dialogue=Dialogue(
-            native_llm, agents=records.agents, conversations=records.conversations, ledger=records.ledger
+            native_llm,
+            agents=records.agents,
+            conversations=records.conversations,
+            ledger=records.ledger,
+            reviews=records.reviews,
         ),
         governance=governance,
         datasets=DatasetManager(records.store, vectors, lexical, embedder, clock=utc_now),

@@ -13,7 +13,12 @@ from governance.records import Records
 from governance.schema import Actor, AgentView
 
 SHOWN = 50
-FIELD_WORDS = {"name": "The name", "purpose": "The purpose", "dataset_ids": "The datasets"}
+FIELD_WORDS = {
+    "name": "The name",
+    "purpose": "The purpose",
+    "dataset_ids": "The datasets",
+    "allow": "The public contact details",
+}
 
 
 def check_purpose(records: Records, *, name: str, purpose: str) -> None:
@@ -48,6 +53,8 @@ def _problem(error: dict[str, Any]) -> str:
             return f"{name} needs at least {error['ctx']['min_length']} characters."
         case "string_too_long" | "too_long":
             return f"{name} can't be longer than {error['ctx']['max_length']}."
+        case "value_error":
+            return f"{name}: {error['ctx']['error']}."
         case _:
             return f"{name}: {error['msg']}."
 
@@ -63,6 +70,9 @@ def draft_agent(actor: Actor, draft: AgentDraft, *, agent_id: str, now: datetime
         adapter=draft.adapter,
         level=draft.level,
         style=draft.style,
+        domain=draft.domain,
+        allow=draft.allow,
+        scope=draft.scope,
         dataset_ids=draft.dataset_ids,
         created_at=now,
         updated_at=now,

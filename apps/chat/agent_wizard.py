@@ -22,7 +22,7 @@ from apps.chat.answer_text import read_answer
 from apps.chat.badges import count
 from apps.chat.drawing import draw
 from apps.chat.progress import Progress
-from apps.chat.sidebar import LEVEL_WORDS
+from apps.chat.sidebar import DOMAIN_WORDS, LEVEL_WORDS, SCOPE_WORDS
 from core.datasets.catalog import list_datasets
 from core.schema import Message
 from governance.agents import AgentDraft
@@ -37,19 +37,26 @@ STYLES = [
     ("Bullets: a list of points", "bullets"),
     ("Plain language: everyday words", "plain-language"),
 ]
-NO_ADAPTER = ("None: the model as it is", "")
+NO_ADAPTER = ("None: the model as it is.", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The wizard's fields, in the order that its events send them."""
+    """The wizard's fields, as a person filled them in.
+
+    Attributes:
+        allow: Lines of contact details.
+    """
 
     name: str
     purpose: str
-    style: str
-    adapter: str
-    level: str
-    dataset_ids: tuple[str, ...]
+    style: str = "balanced"
+    adapter: str = ""
+    level: str = "standard"
+    dataset_ids: tuple[str, ...] = ()
+    domain: str = "general"
+    scope: str = "open"
+    allow: str = ""
 
 
 class AgentWizard:
@@ -88,14 +95,20 @@ class AgentWizard:
         return [("All categories", ""), *((each, each) for each in known)]
 
     def adapters(self) -> list[tuple[str, str]]:
-        """Return the adapters that the running model has."""
-        return [NO_ADAPTER, *((name, name) for name in sorted(self._workbench.native_llm.engine.info.adapters))]
+        """Return the adapters that the running model has, each with what its card says that it does."""
+        notes = self._workbench.adapter_notes()
+        return [NO_ADAPTER, *((f"{name}: {note}" if note else name, name) for name, note in notes.items())]
 
     def summary(self, decided: Decided) -> str:
         """Draw what would be created."""
         draft = self._draft(decided)
         return draw(
-            "draft", draft=draft, level=LEVEL_WORDS[draft.level], datasets=count(len(draft.dataset_ids), "dataset")
+            "draft",
+            draft=draft,
+            level=LEVEL_WORDS[draft.level],
+            domain=DOMAIN_WORDS[draft.domain],
+            scope=SCOPE_WORDS[draft.scope],
+            datasets=count(len(draft.dataset_ids), "dataset"),
         )
 
     def test(self, actor: Actor, decided: Decided, question: str) -> Iterator[str]:
@@ -125,6 +138,9 @@ class AgentWizard:
             style=decided.style,
             adapter=decided.adapter or None,
             level=decided.level,
+            domain=decided.domain,
+            scope=decided.scope,
+            allow=tuple(line.strip() for line in decided.allow.splitlines() if line.strip()),
             dataset_ids=decided.dataset_ids,
             profile=self.profile,
         )

@@ -13,6 +13,16 @@ LEVEL_WORDS = {
     "enhanced": "Standard, and: answers only by quoting its sources; mentions of harm go to a person first.",
     "maximum": "Enhanced, and: refuses card, bank and health numbers, secrets and mentions of harm.",
 }
+DOMAIN_WORDS = {
+    "general": "The rules of every agent.",
+    "healthcare": "Also: no medical advice without a notice; emergencies go to a person at once.",
+    "financial": "Also: no financial advice without a notice; card and account numbers are kept out earlier.",
+    "legal": "Also: no legal advice without a notice; questions on one's own case go to a person earlier.",
+}
+SCOPE_WORDS = {
+    "open": "It answers whatever it can.",
+    "stated": "It says kindly what it is for when a question is about something else.",
+}
 
 
 @dataclass(frozen=True, slots=True)

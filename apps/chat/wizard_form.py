@@ -9,14 +9,16 @@ from apps.chat.acting import acting
 from apps.chat.agent_wizard import STYLES, AgentWizard, Decided
 from apps.chat.drawing import draw
 from apps.chat.frames import Frame, View
-from apps.chat.sidebar import LEVEL_WORDS
+from apps.chat.sidebar import DOMAIN_WORDS, LEVEL_WORDS, SCOPE_WORDS
 from core.errors import CoreError
 from governance.errors import GovernanceError
-from governance.schema import LEVELS, Actor, AgentView
+from governance.schema import DOMAINS, LEVELS, SCOPES, Actor, AgentView
 
 PURPOSE, MODEL, DATASETS, LEVEL, TEST, CREATE = range(6)
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None, "show_progress": "hidden"}
 LEVEL_CHOICES = [(f"{level.capitalize()}: {LEVEL_WORDS[level]}", level) for level in LEVELS]
+DOMAIN_CHOICES = [(f"{domain.capitalize()}: {DOMAIN_WORDS[domain]}", domain) for domain in DOMAINS]
+SCOPE_CHOICES = [(f"{scope.capitalize()}: {SCOPE_WORDS[scope]}", scope) for scope in SCOPES]
 
 Created = Callable[[Actor, AgentView, View], Frame]
 
@@ -45,7 +47,7 @@ class WizardForm:
             parts: What a Frame draws.
             created: Draws the page after the agent exists.
         """
-        decided = [self._name, self._purpose, self._style, self._adapter, self._level, self._chosen]
+        decided = set(self._decided)
         self._to_model.click(self._check_purpose, [self._name, self._purpose], [self._steps, self._problem], **PRIVATE)
         for button, step in self._moves:
             button.click(_go_to(step), None, [self._steps, self._problem], **PRIVATE)
@@ -60,12 +62,12 @@ class WizardForm:
         gr.on(
             [self._run_test.click, self._question.submit],
             self._test,
-            [*decided, self._question],
+            decided | {self._question},
             self._answer,
             **PRIVATE,
         )
         self._create.click(
-            self._creating(created), [view, *decided], [*parts, self._steps, self._name, self._problem], **PRIVATE
+            self._creating(view, created), decided | {view}, [*parts, self._steps, self._name, self._problem], **PRIVATE
         ).then(None, js="() => { if (!document.querySelector('#wizard-problem .problem')) location.hash = '' }")
 
     def choices(self) -> tuple[Any, ...]:
@@ -121,6 +123,16 @@ class WizardForm:
                 label="Level",
                 info="No level turns checks off; a higher one only adds to them.",
             )
+            self._domain = gr.Radio(
+                DOMAIN_CHOICES, value="general", label="Domain", info="Whose rules hold beside those of every agent."
+            )
+            self._scope = gr.Radio(SCOPE_CHOICES, value="open", label="Scope")
+            self._allow = gr.Textbox(
+                "",
+                label="Public contact details",
+                info="E-mail addresses and phone numbers that need no mask, such as a helpdesk's, one a line.",
+                lines=2,
+            )
             self._lay_out_moves("Next: test", LEVEL)
 
     def _lay_out_test(self) -> None:
@@ -139,6 +151,25 @@ class WizardForm:
             with gr.Row():
                 self._moves.append((gr.Button("Back"), TEST))
                 self._create = gr.Button("Create agent", variant="primary", elem_id="create-agent")
+
+    @property
+    def _decided(self) -> dict[Any, str]:
+        """Return the components that a person fills in, with the names of what they decide."""
+        return {
+            self._name: "name",
+            self._purpose: "purpose",
+            self._style: "style",
+            self._adapter: "adapter",
+            self._level: "level",
+            self._chosen: "dataset_ids",
+            self._domain: "domain",
+            self._scope: "scope",
+            self._allow: "allow",
+        }
+
+    def _read(self, sent: dict[Any, Any]) -> Decided:
+        fields = {name: sent[component] for component, name in self._decided.items()}
+        return Decided(**fields | {"dataset_ids": tuple(fields["dataset_ids"])})
 
     def _lay_out_moves(self, label: str, step: int) -> None:
         with gr.Row():
@@ -160,46 +191,26 @@ class WizardForm:
         merged = self._wizard.pick(text, category, chosen, picked)
         return merged, _line(f"Chosen: {', '.join(merged)}." if merged else "None chosen.")
 
-    def _summarise(self, *fields: Any) -> tuple[Any, Any, str]:
+    def _summarise(self, sent: dict[Any, Any]) -> tuple[Any, Any, str]:
         try:
-            return gr.Walkthrough(selected=CREATE), self._wizard.summary(Decided(*fields)), ""
+            return gr.Walkthrough(selected=CREATE), self._wizard.summary(self._read(sent)), ""
         except (CoreError, GovernanceError) as exc:
             return gr.skip(), gr.skip(), _draw_problem(exc)
 
-    def _test(
-        self,
-        name: str,
-        purpose: str,
-        style: str,
-        adapter: str,
-        level: str,
-        chosen: tuple[str, ...],
-        question: str,
-        request: gr.Request,
-    ) -> Iterator[str]:
-        decided = Decided(name, purpose, style, adapter, level, tuple(chosen))
+    def _test(self, sent: dict[Any, Any], request: gr.Request) -> Iterator[str]:
         try:
-            yield from self._wizard.test(acting(request), decided, question)
+            yield from self._wizard.test(acting(request), self._read(sent), sent[self._question])
         except (CoreError, GovernanceError) as exc:
             yield _draw_problem(exc)
 
-    def _creating(self, created: Created) -> Callable[..., list[Any]]:
-        def create(
-            view: View,
-            name: str,
-            purpose: str,
-            style: str,
-            adapter: str,
-            level: str,
-            chosen: tuple[str, ...],
-            request: gr.Request,
-        ) -> list[Any]:
+    def _creating(self, view: gr.State, created: Created) -> Callable[..., list[Any]]:
+        def create(sent: dict[Any, Any], request: gr.Request) -> list[Any]:
             actor = acting(request)
             try:
-                agent = self._wizard.create(actor, Decided(name, purpose, style, adapter, level, tuple(chosen)))
+                agent = self._wizard.create(actor, self._read(sent))
             except (CoreError, GovernanceError) as exc:
                 return [*Frame().updates(), gr.skip(), gr.skip(), _draw_problem(exc)]
-            return [*created(actor, agent, view).updates(), gr.Walkthrough(selected=PURPOSE), "", ""]
+            return [*created(actor, agent, sent[view]).updates(), gr.Walkthrough(selected=PURPOSE), "", ""]
 
         return create
 

@@ -18,10 +18,16 @@ AsUser = Annotated[str, typer.Option("--as", help="The user who acts.")]
 def list_agents() -> None:
     """Show the agents in use."""
     with opened_records() as records:
-        table = Table("Name", "Level", "Profile", "Adapter", "Datasets", "Id", title="Agents")
+        table = Table("Name", "Domain", "Level", "Profile", "Adapter", "Datasets", "Id", title="Agents")
         for agent in records.agents.list():
             table.add_row(
-                agent.name, agent.level, agent.profile, agent.adapter or "-", str(len(agent.dataset_ids)), agent.id
+                agent.name,
+                agent.domain,
+                agent.level,
+                agent.profile,
+                agent.adapter or "-",
+                str(len(agent.dataset_ids)),
+                agent.id,
             )
         out.print(table if table.row_count else "No agent yet. `promethios agents create` makes one.")
 
@@ -33,6 +39,11 @@ def create(
     dataset: Annotated[list[str] | None, typer.Option(help="Id of a dataset it may use; repeat for more.")] = None,
     level: Annotated[str, typer.Option(help="standard, enhanced or maximum.")] = "standard",
     style: Annotated[str, typer.Option(help="balanced, brief, bullets or plain-language.")] = "balanced",
+    domain: Annotated[str, typer.Option(help="general, healthcare, financial or legal.")] = "general",
+    allow: Annotated[
+        list[str] | None, typer.Option(help="A public e-mail address or phone number to let pass; repeat for more.")
+    ] = None,
+    scope: Annotated[str, typer.Option(help="open, or stated: answer only what it is for.")] = "open",
     profile: Annotated[str | None, typer.Option(help="Model profile; the one in force when unset.")] = None,
     adapter: Annotated[str | None, typer.Option(help="Name of a LoRA adapter.")] = None,
     user: AsUser = "admin",
@@ -48,6 +59,9 @@ def create(
                     "adapter": adapter,
                     "level": level,
                     "style": style,
+                    "domain": domain,
+                    "allow": allow or (),
+                    "scope": scope,
                     "dataset_ids": dataset or (),
                 }
             )

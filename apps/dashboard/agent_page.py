@@ -55,7 +55,10 @@ def _draw_identity(agent: AgentView) -> None:
     datasets = count_text(len(agent.dataset_ids), "dataset")
     retired = " · retired" if agent.retired_at else ""
     st.markdown(agent.purpose)
-    st.caption(f"Level {agent.level} · {datasets} · model {agent.profile}{retired}")
+    scope = " · keeps to its purpose" if agent.scope == "stated" else ""
+    st.caption(f"Level {agent.level} · domain {agent.domain}{scope} · {datasets} · model {agent.profile}{retired}")
+    if agent.allow:
+        st.caption(f"Not masked, because public: {', '.join(agent.allow)}")
 
 
 def _draw_scores(card: Scorecard, facts: Sequence[TurnFact]) -> None:

@@ -3,6 +3,7 @@
 A model without a chosen adapter computes exactly what the bare model computes.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from core.errors import ModelError
 from core.llm.weights import ADVICE, read_json, tensor_names
 
 CONFIG_FILE = "adapter_config.json"
+CARD_FILE = "README.md"
 WEIGHTS_FILE = "adapter_model.safetensors"
 
 
@@ -27,6 +29,16 @@ def check_adapter(folder: Path) -> None:
     if config.get("peft_type") != "LORA":
         raise ModelError(f"{folder / CONFIG_FILE} is of type {config.get('peft_type')!r}; only LORA is supported.")
     tensor_names(folder / WEIGHTS_FILE)
+
+
+def read_note(folder: Path) -> str:
+    """Return what an adapter does: the first sentence of its card, empty where there is none."""
+    try:
+        card = (folder / CARD_FILE).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    found = re.search(r"^# .*\n+(?P<note>[^#\n][^\n]*?\.)(?:\s|$)", card, re.MULTILINE)
+    return found["note"] if found else ""
 
 
 class AdapterSwitch:

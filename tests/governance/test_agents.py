@@ -45,6 +45,18 @@ def test_agent_can_be_changed_by_its_owner_alone(door: Door) -> None:
     assert door.ledger.entries(kinds=["agent.changed"])[0].agent_id == made.id
 
 
+@pytest.mark.parametrize("change", [{"domain": "legal"}, {"allow": ("help@example.com",)}, {"scope": "stated"}])
+def test_domain_allowed_contacts_and_scope_are_kept_and_recorded(door: Door, change: dict[str, object]) -> None:
+    owner = door.user("ada")
+    made = door.agents.create(owner, DRAFT)
+    assert (made.domain, made.allow, made.scope) == ("general", (), "open")
+    after = door.agents.update(owner, made.id, DRAFT.model_copy(update=change))
+    assert door.agents.get(made.id) == after
+    assert {name: getattr(after, name) for name in change} == change
+    [entry] = door.ledger.entries(kinds=["agent.changed"])
+    assert entry.body["agent_digest"] == agent_digest(after) != agent_digest(made)
+
+
 def test_member_may_not_create_agents(door: Door) -> None:
     with pytest.raises(AccessDenied):
         door.agents.create(door.user("mia", "member"), DRAFT)
@@ -72,8 +84,26 @@ def test_unknown_agent_is_an_input_error(door: Door) -> None:
         {"level": "permissive"},
         {"style": "loud"},
         {"governance_enabled": False},
+        {"domain": "astrology"},
+        {"scope": "wide"},
+        {"allow": ["4111 1111 1111 1111"]},
+        {"allow": ["help@example.com, IBAN DE89 3704 0044 0532 0130 00"]},
+        {"allow": ["x" * 61]},
+        {"allow": [f"help{n}@example.com" for n in range(21)]},
     ],
-    ids=["name", "purpose", "level", "style", "unknown-field"],
+    ids=[
+        "name",
+        "purpose",
+        "level",
+        "style",
+        "unknown-field",
+        "domain",
+        "scope",
+        "card",
+        "account",
+        "long-allowed",
+        "many-allowed",
+    ],
 )
 def test_draft_refuses_what_it_does_not_know(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

@@ -55,6 +55,8 @@ def test_agents_are_made_changed_and_retired_by_who_may(live: Live, mia: httpx.C
         assert mia.delete(url).status_code == 403
         changed = bea.put(url, json=DRAFT | {"level": "maximum"}).json()
         assert (changed["level"], changed["id"]) == ("maximum", made.json()["id"])
+        wider = {"domain": "legal", "allow": ["help@larkfield.example"], "scope": "stated"}
+        assert bea.put(url, json=DRAFT | wider).json().items() >= wider.items()
         assert bea.post(f"{API}/agents", json=DRAFT).status_code == 400
         assert bea.delete(url).status_code == 204
     assert made.json()["id"] not in {each["id"] for each in mia.get(f"{API}/agents").json()}
@@ -73,7 +75,14 @@ def test_an_unknown_agent_is_404(live: Live, method: str) -> None:
 
 @pytest.mark.parametrize(
     ("change", "status"),
-    [({"level": "none"}, 422), ({"governance_enabled": False}, 422), ({"profile": "other"}, 400), ({"name": "x"}, 422)],
+    [
+        ({"level": "none"}, 422),
+        ({"governance_enabled": False}, 422),
+        ({"profile": "other"}, 400),
+        ({"name": "x"}, 422),
+        ({"domain": "x"}, 422),
+        ({"allow": ["4111 1111 1111 1111"]}, 422),
+    ],
 )
 def test_a_bad_agent_is_refused(live: Live, change: dict[str, object], status: int) -> None:
     with live.client("bea") as bea:

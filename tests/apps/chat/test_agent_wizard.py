@@ -87,7 +87,31 @@ def test_creating_makes_the_agent_that_was_described(wizard: AgentWizard, live: 
     assert live.workbench.records.agents.get(agent.id).owner_id == live.people["bea"].id
 
 
-@pytest.mark.parametrize("changed", [{"level": "off"}, {"style": "rude"}, {"adapter": "none-such"}])
+def test_domain_scope_and_public_contacts_are_kept(wizard: AgentWizard, live: Live) -> None:
+    chosen = replace(DECIDED, name="Helpdesk", domain="legal", scope="stated", allow=" help@larkfield.example \n\n")
+    agent = wizard.create(live.people["bea"], chosen)
+    assert (agent.domain, agent.scope, agent.allow) == ("legal", "stated", ("help@larkfield.example",))
+    drawn = wizard.summary(chosen)
+    for fact in ("Legal.", "Stated.", "help@larkfield.example"):
+        assert fact in drawn
+
+
+def test_a_number_that_is_no_contact_is_refused_with_what_to_do(wizard: AgentWizard) -> None:
+    with pytest.raises(InputError, match=r"contact details: only e-mail .* take the other numbers out"):
+        wizard.summary(replace(DECIDED, allow="4111 1111 1111 1111"))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"level": "off"},
+        {"style": "rude"},
+        {"adapter": "none-such"},
+        {"domain": "space"},
+        {"scope": "wide"},
+        {"allow": "x" * 100},
+    ],
+)
 def test_what_the_form_can_not_offer_is_refused(wizard: AgentWizard, live: Live, changed: dict[str, str]) -> None:
     with pytest.raises(InputError):
         wizard.create(live.people["bea"], replace(DECIDED, name="Never", **changed))
@@ -122,4 +146,4 @@ def test_what_a_search_hides_stays_chosen(wizard: AgentWizard) -> None:
 
 
 def test_the_adapters_are_those_of_the_running_model(wizard: AgentWizard) -> None:
-    assert wizard.adapters() == [("None: the model as it is", "")]
+    assert wizard.adapters() == [("None: the model as it is.", "")]

@@ -64,10 +64,12 @@ def test_ledger_verifies_is_exported_and_checked_alone(home: Path, tmp_path: Pat
 def test_agents_are_listed_created_and_retired(home: Path) -> None:
     assert "Larkfield Assistant" in run("agents", "list").output
     made = run(
-        "agents", "create", "Story teller", "--purpose", "Tells stories of the workshop.", "--dataset", "company-story"
-    ).output
+        "agents", "create", "Story teller", "--purpose", "Tells stories of the workshop.", "--dataset", "company-story",
+        "--domain", "legal", "--scope", "stated", "--allow", "help@larkfield.example",
+    ).output  # fmt: skip
     agent_id = re.search(r"\(([0-9a-f-]{36})\)", made)
     assert agent_id is not None
+    assert re.search(r"Story teller\s+│ legal", run("agents", "list").output)
     run("agents", "retire", agent_id[1])
     assert "Story teller" not in run("agents", "list").output
     wrong = run("agents", "create", "X", "--purpose", "Too short a name.", code=1)

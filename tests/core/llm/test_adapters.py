@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from core.errors import ModelError
-from core.llm.adapters import AdapterSwitch
+from core.llm.adapters import AdapterSwitch, read_note
 
 # PEFT 0.21 asks for an attribute that transformers 5.23 calls by another name
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
@@ -45,6 +45,12 @@ def adapters(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 def logits(switch: AdapterSwitch, name: str | None) -> torch.Tensor:
     switch.choose(name)
     return switch.model(input_ids=TOKENS).logits
+
+
+def test_a_note_is_the_first_sentence_of_the_card(tmp_path: Path) -> None:
+    assert read_note(tmp_path) == ""
+    (tmp_path / "README.md").write_text("---\nx: y. z\n---\n# Adapter `a.b`\n\nWrites 1.5 lines. It is new.\n")
+    assert read_note(tmp_path) == "Writes 1.5 lines."
 
 
 def test_adapters_change_the_model_and_off_is_the_bare_model(tiny_model: Path, adapters: dict[str, Path]) -> None:
