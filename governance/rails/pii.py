@@ -1,7 +1,7 @@
 """The rail for personal data of a fixed form: addresses, numbers and identifiers of persons.
 
-It finds e-mail addresses, phone and card numbers, IBANs, and US, UK and medical identifiers. It doesn't find names,
-postal addresses or free descriptions of a person: they need a language model. An identifier without a checksum or a
+It finds e-mail and postal addresses, phone and card numbers, IBANs, and US, UK and medical identifiers. It doesn't find
+names or free descriptions of a person: they need a language model. An identifier without a checksum or a
 distinctive form is found only when a word before it says what it is ("passport no. ...").
 
 Its rules are our own rather than Presidio's, since theirs may look at any amount of text, so that a stream could not be
@@ -15,7 +15,9 @@ import ipaddress
 import re
 from functools import partial
 
-from governance.rails.pattern_rail import PatternRail, Rule, last_run, rule
+from governance.rails.fold import fold
+from governance.rails.pattern_rail import WINDOW, PatternRail, Rule, last_run, rule
+from governance.rails.pii_address import REACH, address_rules, open_address
 
 _W = r"\w\u0300-\u036f"  # word characters, combining marks included
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec|january|february|march|april|june|july|august|september|october|november|december)"
@@ -38,12 +40,23 @@ _MAY_CONTINUE = re.compile(rf"[^\s]*[0-9+(][^\s]*|[A-Z]{{1,4}}|of|{_MONTH}[.,]*|
 _MAY_START = re.compile(rf"[^\s]*[0-9+(][^\s]*|{_MONTH}[.,]*", re.IGNORECASE)
 
 
-def build_pii_rail() -> PatternRail:
+class PiiRail(PatternRail):
+    """Its rules, and how far back an address may be open."""
+
+    def __init__(self) -> None:
+        rules = [*_contact_rules(), *address_rules(), *_money_rules(), *_identity_rules(), *_health_rules()]
+        super().__init__("pii", rules, open_from=partial(last_run, continues=_MAY_CONTINUE, starts=_MAY_START))
+
+    def undecided_from(self, text: str) -> int:
+        """Return the offset, at most `WINDOW` from the end, from which findings may still appear or change."""
+        start = max(0, len(text) - REACH)
+        undecided = min(super().undecided_from(text), start + open_address(fold(text[start:])))
+        return max(undecided, len(text) - WINDOW, 0)
+
+
+def build_pii_rail() -> PiiRail:
     """Build the rail `pii`."""
-    open_from = partial(last_run, continues=_MAY_CONTINUE, starts=_MAY_START)
-    return PatternRail(
-        "pii", [*_contact_rules(), *_money_rules(), *_identity_rules(), *_health_rules()], open_from=open_from
-    )
+    return PiiRail()
 
 
 def _named(category: str, score: float, words: str, value: str) -> Rule:
