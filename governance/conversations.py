@@ -113,6 +113,22 @@ class Conversations:
         """Return the id of the agent that the conversation is with."""
         return self._own(actor, conversation_id).agent_id
 
+    def question_of(self, actor: Actor, conversation_id: str, turn_id: str) -> str:
+        """Return the id of the question that a turn answered.
+
+        Raises:
+            InputError: The conversation is not the actor's, or holds no answer of this turn.
+        """
+        self._own(actor, conversation_id)
+        asked = select(MessageRow.parent_id).where(
+            MessageRow.conversation_id == conversation_id, MessageRow.turn_id == turn_id
+        )
+        with self._store.read() as session:
+            found = session.scalars(asked.limit(1)).first()
+        if found is None:
+            raise InputError("The conversation holds no answer of this turn.")
+        return found
+
     def _own(self, actor: Actor, conversation_id: str) -> Conversation:
         with self._store.read() as session:
             row = session.get(Conversation, conversation_id)

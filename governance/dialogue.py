@@ -1,4 +1,4 @@
-"""Turns inside a stored conversation: ask, regenerate, edit.
+"""Turns inside a stored conversation: ask, regenerate, edit, and collect what a reviewer released.
 
 Stores both sides; an answer that was stopped is kept as far as it got. A refused turn is shown but not sent to the
 model again, so that one refused question does not refuse all that follow.
@@ -13,6 +13,7 @@ from governance.conversations import Conversations
 from governance.errors import InputError
 from governance.ledger import Ledger
 from governance.native_llm import NativeLLM
+from governance.review import HeldQuestion, Reviews
 from governance.schema import Actor, Released, StoredMessage, TurnClosed, TurnEvent, TurnStarted
 from governance.turns import turns_refused
 
@@ -22,8 +23,17 @@ TurnEvents = Generator[TurnEvent, None, None]
 class Dialogue:
     """Joins the door to the stored conversations."""
 
-    def __init__(self, native_llm: NativeLLM, *, agents: Agents, conversations: Conversations, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        native_llm: NativeLLM,
+        *,
+        agents: Agents,
+        conversations: Conversations,
+        ledger: Ledger,
+        reviews: Reviews,
+    ) -> None:
         self._native_llm = native_llm
+        self._reviews = reviews
         self._ledger = ledger
         self._agents = agents
         self._conversations = conversations
@@ -75,15 +85,48 @@ class Dialogue:
         varied = replace(config or GenerateConfig(temperature=0.7), seed=len(old.versions))
         return self._answer(actor, conversation_id, old.parent_id, varied)
 
+    def collect(self, actor: Actor, held_turn_id: str) -> TurnEvents:
+        """Answer a question of the actor's that a reviewer released; in its conversation it becomes the newest version.
+
+        Raises:
+            InputError: It is not the actor's, or it was not released; the message says how it stands.
+        """
+        asked = self._reviews.question(actor, held_turn_id)
+        if asked.conversation_id is None:
+            agent = self._agents.get(asked.agent_id)
+            return self._native_llm.chat(actor, agent, asked.messages, held_turn_id=held_turn_id)
+        question_id = self._conversations.question_of(actor, asked.conversation_id, held_turn_id)
+        return self._answer(actor, asked.conversation_id, question_id, None, released=asked)
+
     def _answer(
-        self, actor: Actor, conversation_id: str, question_id: str, config: GenerateConfig | None
+        self,
+        actor: Actor,
+        conversation_id: str,
+        question_id: str,
+        config: GenerateConfig | None,
+        *,
+        released: HeldQuestion | None = None,
     ) -> TurnEvents:
         agent = self._agents.get(self._conversations.agent_of(actor, conversation_id))
+        turn = self._native_llm.chat(
+            actor,
+            agent,
+            released.messages if released else self._messages(actor, conversation_id, question_id),
+            config=config,
+            conversation_id=conversation_id,
+            held_turn_id=released.turn_id if released else None,
+        )
+        return self._stored(turn, actor, conversation_id, question_id)
+
+    def _messages(self, actor: Actor, conversation_id: str, question_id: str) -> list[Message]:
+        """Return the conversation up to a question, as the model shall see it."""
         thread = self._conversations.thread(actor, conversation_id, leaf_id=question_id)
         upto = [each.id for each in thread].index(question_id)
-        messages = [*self._without_refused(thread[:upto]), thread[upto].message]
+        return [*self._without_refused(thread[:upto]), thread[upto].message]
+
+    def _stored(self, turn: TurnEvents, actor: Actor, conversation_id: str, question_id: str) -> TurnEvents:
+        """Pass on the events of a turn, and store what it released under the question."""
         released, turn_id, closed = "", None, False
-        turn = self._native_llm.chat(actor, agent, messages, config=config, conversation_id=conversation_id)
         try:
             for event in turn:
                 if isinstance(event, TurnStarted):

@@ -107,7 +107,13 @@ def build_scorecard(facts: Sequence[TurnFact]) -> Scorecard:
         errors=_errors(facts),
         governance_time=_timing("Governance time, p95", [(f.entry, f.governance_ms) for f in facts]),
         satisfaction=_satisfaction(facts),
-        policy_adherence=_not_measured("Policy adherence", "decisions that reviewers upheld / decisions reviewed"),
+        policy_adherence=_rate(
+            "Policy adherence",
+            facts,
+            "decisions that reviewers upheld / decisions that they upheld or overturned",
+            counts=lambda f: f.review in ("upheld", "overturned"),
+            good=lambda f: f.review == "upheld",
+        ),
         uptime=_not_measured("Uptime", "answered health probes / health probes"),
         principles=_principles(facts, answered),
     )

@@ -4,12 +4,14 @@ Facts come from sealed entries alone, so every number can name the entries behin
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from governance.errors import ContentErased, InputError
+from governance.holds import HELD_KINDS, Hold, Judgement, Review, read_holds, read_reviews
 from governance.identity import authorize, require
 from governance.ledger import ContentVault, Entry, Ledger
 from governance.schema import Actor, Outcome, Resource
@@ -17,12 +19,13 @@ from governance.schema import Actor, Outcome, Resource
 
 @dataclass(frozen=True, slots=True)
 class TurnFact:
-    """What one sealed `turn.closed` entry says, and its last rating.
+    """What one sealed `turn.closed` entry says, its last rating, and what reviewers judged last.
 
     Attributes:
         entry: Index of the entry in the ledger.
         violations: Findings in the released text that the policy does not allow; None when it was not audited.
         rating: 1 for helpful, 0 for not; None when nobody rated.
+        review: The last judgement of a reviewer that counts; None without one.
     """
 
     entry: int
@@ -49,6 +52,21 @@ class TurnFact:
     generate_ms: float | None
     output_tokens: int | None
     rating: int | None = None
+    review: Judgement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewText:
+    """A judgement with its reason.
+
+    Attributes:
+        reason: Empty when it was erased.
+        receipt: The proof that the judgement is in the ledger.
+    """
+
+    review: Review
+    reason: str
+    receipt: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +76,8 @@ class TurnDetail:
     Attributes:
         content: Messages, evidence and answer; None when the reader may not see them or they were erased.
         hidden: Why there is no content; empty otherwise.
+        hold: How long it waits for a person, or waited; None when it never did.
+        reviews: The judgements that count, oldest first.
     """
 
     fact: TurnFact
@@ -66,6 +86,8 @@ class TurnDetail:
     hidden: str
     ratings: tuple[dict[str, Any], ...]
     receipt: dict[str, Any]
+    hold: Hold | None = None
+    reviews: tuple[ReviewText, ...] = ()
 
 
 def turn_facts(
@@ -81,7 +103,8 @@ def turn_facts(
         kinds=["turn.closed"], agent_id=agent_id, since=since, until=until, limit=limit, newest_first=True
     )
     ratings = {str(e.turn_id): e.body["rating"] for e in ledger.entries(kinds=["turn.rated"], agent_id=agent_id)}
-    return [_fact(entry, ratings.get(str(entry.turn_id))) for entry in closed]
+    reviews = _last_reviews(ledger.entries(kinds=HELD_KINDS, agent_id=agent_id))
+    return [_fact(entry, ratings.get(str(entry.turn_id)), reviews.get(str(entry.turn_id))) for entry in closed]
 
 
 def interrupted_turns(ledger: Ledger, *, agent_id: str | None = None, before: datetime) -> list[Entry]:
@@ -108,7 +131,17 @@ def read_turn(ledger: Ledger, vault: ContentVault, actor: Actor, turn_id: str) -
     content, hidden = _content(vault, actor, entry)
     ratings = tuple(each.body for each in entries if each.kind == "turn.rated")
     rating = ratings[-1]["rating"] if ratings else None
-    return TurnDetail(_fact(entry, rating), entry.body, content, hidden, ratings, ledger.receipt(entry.index))
+    reviews = read_reviews(entries)
+    return TurnDetail(
+        _fact(entry, rating, reviews[-1].judgement if reviews else None),
+        entry.body,
+        content,
+        hidden,
+        ratings,
+        ledger.receipt(entry.index),
+        hold=next(iter(read_holds(entries)), None),
+        reviews=tuple(ReviewText(each, _reason(vault, each), ledger.receipt(each.entry)) for each in reviews),
+    )
 
 
 def turns_refused(ledger: Ledger, turn_ids: Sequence[str]) -> set[str]:
@@ -151,7 +184,23 @@ def _content(vault: ContentVault, actor: Actor, entry: Entry) -> tuple[dict[str,
     return loaded, ""
 
 
-def _fact(entry: Entry, rating: int | None) -> TurnFact:
+def _reason(vault: ContentVault, review: Review) -> str:
+    try:
+        return vault.get(review.reason_content_id).decode()
+    except ContentErased:
+        return ""
+
+
+def _last_reviews(entries: Sequence[Entry]) -> dict[str, Judgement]:
+    """Return turn id -> the last judgement that counts."""
+    of_turns: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        of_turns[str(entry.turn_id)].append(entry)
+    counted = {turn_id: read_reviews(each) for turn_id, each in of_turns.items()}
+    return {turn_id: reviews[-1].judgement for turn_id, reviews in counted.items() if reviews}
+
+
+def _fact(entry: Entry, rating: int | None, review: Judgement | None) -> TurnFact:
     body = entry.body
     violations = body["released_violations"]
     stage_ms = body["stage_ms"]
@@ -181,6 +230,7 @@ def _fact(entry: Entry, rating: int | None) -> TurnFact:
         generate_ms=stage_ms.get("generate"),
         output_tokens=body["output_tokens"],
         rating=rating,
+        review=review,
     )
 
 

@@ -19,8 +19,9 @@ from governance.dialogue import Dialogue
 from governance.governance_engine import GovernanceEngine
 from governance.ledger import ContentVault, Ledger, Signer, create_signer
 from governance.native_llm import NativeLLM
-from governance.policy import PolicyBook
+from governance.policy import Places, PolicyBook, PolicyVersions
 from governance.rails import RailSet
+from governance.review import Reviews
 from governance.schema import Actor, AgentView, TurnClosed, TurnEvent, UserRole
 from tests.governance.shipped import shipped_rails
 
@@ -68,6 +69,8 @@ class Door:
     vault: ContentVault
     agents: Agents
     conversations: Conversations
+    versions: PolicyVersions
+    reviews: Reviews
     retriever: GivenRetriever
     requests: list[GenerateRequest]
     store: Store
@@ -77,6 +80,10 @@ class Door:
         with self.store.write() as session:
             session.add(User(id=name, name=name, role=role, must_change_password=False, created_at=NOW))
         return Actor(name, name, role)
+
+    @property
+    def places(self) -> Places:
+        return self.native_llm._governance.places
 
     def agent(self, owner: Actor, **changes: object) -> AgentView:
         draft = AgentDraft.model_validate(
@@ -95,6 +102,7 @@ def open_door(
     engine: object | None = None,
     deadline_s: float = 5.0,
     policies: Path = POLICIES,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Door:
     """Build a door over a store."""
     requests: list[GenerateRequest] = []
@@ -102,9 +110,6 @@ def open_door(
     def note_and_reply(request: GenerateRequest) -> str:
         requests.append(request)
         return reply(request) if reply else last_user_message(request)
-
-    def clock() -> datetime:
-        return datetime.now(UTC)
 
     def new_id() -> str:
         return str(uuid.uuid4())
@@ -115,7 +120,9 @@ def open_door(
     agents = Agents(store, ledger=ledger, clock=clock, new_id=new_id)
     office = PermitOffice(60, clock=clock)
     chosen = rails or shipped_rails()
-    book = PolicyBook(policies, vocabulary=shipped_rails().vocabulary())
+    versions = PolicyVersions(ledger, shipped=policies)
+    vocabulary = (shipped_rails() if policies == POLICIES else chosen).vocabulary()
+    book = PolicyBook(policies, vocabulary=vocabulary, versions=versions)
     retriever = GivenRetriever(found or Retrieval("not_needed"), [])
     native_llm = NativeLLM(
         engine or EchoEngine(office, reply=note_and_reply, piece=5),  # type: ignore[arg-type]
@@ -133,8 +140,22 @@ def open_door(
         new_id=new_id,
     )
     conversations = Conversations(store, vault=vault, clock=clock, new_id=new_id)
-    dialogue = Dialogue(native_llm, agents=agents, conversations=conversations, ledger=ledger)
-    return Door(native_llm, dialogue, ledger, vault, agents, conversations, retriever, requests, store, signer)
+    reviews = Reviews(ledger, vault, clock=clock)
+    dialogue = Dialogue(native_llm, agents=agents, conversations=conversations, ledger=ledger, reviews=reviews)
+    return Door(
+        native_llm,
+        dialogue,
+        ledger,
+        vault,
+        agents,
+        conversations,
+        versions,
+        reviews,
+        retriever,
+        requests,
+        store,
+        signer,
+    )
 
 
 def closed(events: Sequence[TurnEvent]) -> TurnClosed:
