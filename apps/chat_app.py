@@ -93,7 +93,10 @@ def _start_logging(level: str) -> None:
 
 @asynccontextmanager
 async def _closing(app: FastAPI) -> AsyncIterator[None]:
+    watch = app.state.workbench.records.watch_ledger()
+    watch.start()
     yield
+    watch.close()
     app.state.workbench.close()
 
 

@@ -76,8 +76,14 @@ class Settings(BaseSettings):
     witness_folder: Path | None = Field(
         default=None, description="Folder on another disk that gets signed checkpoints; none when unset."
     )
+    witness_url: str | None = Field(
+        default=None, description="HTTPS address that gets signed checkpoints instead of a folder; none when unset."
+    )
     witness_every_s: float = Field(
         default=60.0, ge=1, le=86_400, description="The witness gets at most one checkpoint in so many seconds."
+    )
+    verify_every_s: float = Field(
+        default=3600.0, ge=10, le=604_800, description="The server verifies the whole ledger once in so many seconds."
     )
 
     session_ttl_s: int = Field(default=43_200, ge=60, description="Life of a sign-in.")
@@ -150,5 +156,7 @@ def _refuse_contradictions(settings: Settings) -> None:
         raise SettingsError(
             "workers > 1 needs database_url (PostgreSQL) and chroma_url: embedded stores belong to one process."
         )
+    if settings.witness_folder is not None and settings.witness_url is not None:
+        raise SettingsError("witness_folder and witness_url are both set; the ledger has one witness, so unset one.")
     if settings.oidc_issuer and not (settings.oidc_client_id and settings.oidc_client_secret):
         raise SettingsError("oidc_issuer is set, so oidc_client_id and oidc_client_secret are needed too.")

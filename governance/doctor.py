@@ -1,5 +1,6 @@
 """The doctor: looks at every part of an installation and says what is missing and how to get it. Changes nothing."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,8 +15,8 @@ from core.rag.vectors import open_vectors
 from core.store.database import Store
 from core.store.migrate import open_store
 from governance.errors import GovernanceError
-from governance.ledger import check_ledger, load_current_signer, read_notes
-from governance.records import utc_now
+from governance.ledger import Ledger, examine_ledger, load_current_signer, read_examination
+from governance.records import LEDGER_HEALTH, open_witness, utc_now
 from governance.wiring import build_governance
 
 
@@ -63,6 +64,7 @@ def examine(settings: Settings) -> list[Check]:
         _check("data folder", lambda: _look_at_folder(settings)),
         _check("database", lambda: _with_store(settings, _look_at_database)),
         _check("ledger", lambda: _with_store(settings, lambda store: _look_at_ledger(settings, store))),
+        _check("last background verification", lambda: _look_at_watch(settings)),
         _check("policies and rails", lambda: _look_at_governance(settings)),
         _check("vector index", lambda: _look_at_vectors(settings)),
         _check("embedder", _look_at_embedder),
@@ -104,12 +106,26 @@ def _look_at_database(store: Store) -> str:
 
 
 def _look_at_ledger(settings: Settings, store: Store) -> str:
-    key = load_current_signer(settings.data_folder / "keys", store).verifier.vkey()
-    kept = read_notes(settings.witness_folder) if settings.witness_folder else []
-    health = check_ledger(store, verifier_key=key, clock=utc_now, kept=kept)
-    if not health.ok:
-        raise GovernanceError(f"{health.problem} Restore a backup; `promethios ledger verify` shows where it breaks.")
-    return f"{health.size} entries, verified" + (f", {len(kept)} checkpoints of the witness" if kept else "")
+    signer = load_current_signer(settings.data_folder / "keys", store)
+    ledger = Ledger(store, signer=signer, clock=utc_now, witness=open_witness(settings))
+    found = examine_ledger(ledger, store, clock=utc_now, timer=time.monotonic)
+    if not found.health.ok:
+        raise GovernanceError(f"{found.problem} Restore a backup; `promethios ledger verify` shows where it breaks.")
+    if found.problem:
+        raise GovernanceError(found.problem)
+    entries = f"{found.health.size} entries, verified in {found.seconds:.2f} s"
+    if found.witness is None:
+        return f"{entries}; no witness (witness_folder, witness_url)"
+    return f"{entries}; {found.witness.place} witnesses {found.witness.size} of them, {found.kept} checkpoints compared"
+
+
+def _look_at_watch(settings: Settings) -> str:
+    last = read_examination(settings.data_folder / LEDGER_HEALTH)
+    if last is None:
+        return "has not run yet; the server runs it"
+    if last.problem:
+        raise GovernanceError(f"At {last.health.checked_at:%Y-%m-%d %H:%M} UTC: {last.problem}")
+    return f"{last.health.checked_at:%Y-%m-%d %H:%M} UTC, {last.health.size} entries in {last.seconds:.2f} s"
 
 
 def _look_at_governance(settings: Settings) -> str:

@@ -11,11 +11,25 @@ from core.store.migrate import open_store
 from governance.agents import Agents
 from governance.conversations import Conversations
 from governance.identity import Identity, require
-from governance.ledger import ContentVault, Ledger, Witness, load_current_signer, load_master_key
+from governance.ledger import (
+    ContentVault,
+    Examination,
+    Ledger,
+    LedgerWatch,
+    NotePlace,
+    Witness,
+    WitnessFolder,
+    WitnessUrl,
+    load_current_signer,
+    load_master_key,
+    read_examination,
+)
 from governance.metrics import MetricsCollector
 from governance.policy import PolicyVersions
 from governance.review import Reviews
 from governance.schema import Actor, Resource
+
+LEDGER_HEALTH = "ledger-health.json"
 
 
 def utc_now() -> datetime:
@@ -54,6 +68,21 @@ class Records:
         self.ledger.append("subject.erased", {"subject_id": user_id, "contents": erased}, actor_id=actor.id)
         return erased
 
+    def watch_ledger(self) -> LedgerWatch:
+        """Return a watch that verifies the ledger in the background, once it is started."""
+        return LedgerWatch(
+            self.ledger,
+            self.store,
+            path=self.settings.data_folder / LEDGER_HEALTH,
+            every_s=self.settings.verify_every_s,
+            clock=utc_now,
+            timer=time.monotonic,
+        )
+
+    def last_examination(self) -> Examination | None:
+        """Return what the background verification found last; None when it has not run yet."""
+        return read_examination(self.settings.data_folder / LEDGER_HEALTH)
+
     def close(self) -> None:
         """Close the ledger's writer and the database."""
         self.ledger.close()
@@ -65,7 +94,7 @@ def open_records(settings: Settings) -> Records:
     keys = settings.data_folder / "keys"
     setting = settings.master_key.get_secret_value() if settings.master_key else None
     store = open_store(settings.sqlalchemy_url())
-    ledger = Ledger(store, signer=load_current_signer(keys, store), clock=utc_now, witness=_open_witness(settings))
+    ledger = Ledger(store, signer=load_current_signer(keys, store), clock=utc_now, witness=open_witness(settings))
     vault = ContentVault(store, master_key=load_master_key(keys, setting), clock=utc_now, ids=new_id)
     return Records(
         settings=settings,
@@ -88,8 +117,17 @@ def open_records(settings: Settings) -> Records:
     )
 
 
-def _open_witness(settings: Settings) -> Witness | None:
-    if settings.witness_folder is None:
+def open_witness(settings: Settings) -> Witness | None:
+    """Return the witness that the settings name; None where they name none.
+
+    Raises:
+        LedgerError: Its folder can't be written, or its address is no https address.
+    """
+    place: NotePlace
+    if settings.witness_folder is not None:
+        place = WitnessFolder(settings.witness_folder.expanduser().resolve())
+    elif settings.witness_url is not None:
+        place = WitnessUrl(settings.witness_url)
+    else:
         return None
-    folder = settings.witness_folder.expanduser().resolve()
-    return Witness(folder, every_s=settings.witness_every_s, timer=time.monotonic)
+    return Witness(place, every_s=settings.witness_every_s, timer=time.monotonic)

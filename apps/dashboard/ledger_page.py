@@ -1,16 +1,18 @@
 """Ledger: its size and latest checkpoint, verification on demand, and the latest entries."""
 
 import time
+from datetime import datetime
 
 import streamlit as st
 
 from apps.dashboard.session import records, viewer
 from apps.dashboard.tiles import TIME
 from apps.dashboard.words import DASH
-from governance.ledger import check_ledger
+from governance.ledger import WitnessState, check_ledger
 from governance.records import utc_now
 
 LATEST = 100
+GOOD, BAD = ":material/verified:", ":material/gpp_bad:"
 
 
 def draw_ledger() -> None:
@@ -21,8 +23,10 @@ def draw_ledger() -> None:
     if not size:
         st.info("The ledger is empty. The first turn writes its first entries.", icon=":material/chat:")
         return
-    entries = "1 entry" if size == 1 else f"{size:,} entries"
-    st.markdown(f"{entries} in one order, under signed checkpoints. It holds digests and metadata, never a text.")
+    st.markdown(
+        f"{_entries(size)} in one order, under signed checkpoints. It holds digests and metadata, never a text."
+    )
+    _draw_watch()
     _draw_verification()
     left, right = st.columns(2, gap="large")
     with left:
@@ -30,6 +34,41 @@ def draw_ledger() -> None:
     with right:
         _draw_key()
     _draw_entries()
+
+
+def _draw_watch() -> None:
+    """Say what the background verification found last, and how the witness stands now."""
+    last = records().last_examination()
+    if last is None:
+        st.caption("The server has not verified the ledger in the background yet.")
+    elif last.problem:
+        st.error(f"Background verification, {_time(last.health.checked_at)}: {last.problem}", icon=BAD)
+    else:
+        st.success(
+            f"Background verification, {_time(last.health.checked_at)}: {_entries(last.health.size or 0)} "
+            f"in {last.seconds:.2f} s, all well.",
+            icon=GOOD,
+        )
+    _draw_witness(records().ledger.check_witness())
+
+
+def _draw_witness(state: WitnessState | None) -> None:
+    if state is None:
+        st.caption("No witness keeps checkpoints elsewhere. Set `witness_folder` or `witness_url`.")
+    elif state.problem:
+        st.error(f"Witness {state.place}: {state.problem}", icon=BAD)
+    else:
+        behind = records().ledger.size() - (state.size or 0)
+        later = f"; {_entries(behind)} came after" if behind else ""
+        st.caption(f"Witness {state.place}: holds a checkpoint over {_entries(state.size or 0)}{later}.")
+
+
+def _entries(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number:,} entries"
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def _draw_verification() -> None:

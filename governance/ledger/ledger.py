@@ -26,7 +26,7 @@ from governance.ledger.storage import (
     read_history,
     read_proof,
 )
-from governance.ledger.witness import Witness
+from governance.ledger.witness import Witness, WitnessState
 from governance.ledger.writer import Writer
 
 
@@ -203,18 +203,31 @@ class Ledger:
         if self.witness is not None:
             self.witness.close()
 
-    def _compare(self, witness: Witness) -> None:
-        for note in witness.notes()[-1:]:
-            kept = self._history.open_checkpoint(note)
-            size = self.size()
-            if kept.size > size:
-                raise LedgerError(
-                    f"The ledger ends after {size} entries, but the witness at {witness.folder} holds a checkpoint "
-                    f"over {kept.size}: its end was cut off. Restore the newest backup; if you went back to an older "
-                    f"one on purpose, move the newer notes out of the witness's folder and keep them."
-                )
-            head = self.latest_checkpoint()
-            if kept.size and head is not None:
-                now = self._history.open_checkpoint(head)
-                proof = self.consistency_proof(kept.size)
-                verify_consistency(old_size=kept.size, old_root=kept.root, size=now.size, root=now.root, proof=proof)
+    def check_witness(self) -> WitnessState | None:
+        """Return how the witness stands now; None where there is none."""
+        if self.witness is None:
+            return None
+        try:
+            size = self._compare(self.witness)
+        except LedgerError as exc:
+            return WitnessState(self.witness.place.name, None, str(exc))
+        return WitnessState(self.witness.place.name, size, self.witness.problem)
+
+    def _compare(self, witness: Witness) -> int:
+        """Check that the ledger continues what the witness holds; return over how many entries that is."""
+        notes = witness.notes()
+        if not notes:
+            return 0
+        kept = self._history.open_checkpoint(notes[-1])
+        size, head = self.size(), self.latest_checkpoint()
+        if kept.size > size or (kept.size and head is None):
+            raise LedgerError(
+                f"The ledger ends after {size} entries, but the witness at {witness.place.name} holds a checkpoint "
+                f"over {kept.size}: its end was cut off. Restore the newest backup; if you went back to an older "
+                f"one on purpose, move the newer notes out of the witness and keep them."
+            )
+        if kept.size and head is not None:
+            now = self._history.open_checkpoint(head)
+            proof = self.consistency_proof(kept.size)
+            verify_consistency(old_size=kept.size, old_root=kept.root, size=now.size, root=now.root, proof=proof)
+        return kept.size

@@ -1,57 +1,77 @@
-"""A witness: a folder elsewhere that gets signed checkpoints, so that a cut tail or a rewritten history shows.
+"""A witness: a place elsewhere that gets signed checkpoints, so that a cut tail or a rewritten history shows.
 
-Put it on another machine's disk, or where those who run the workbench can only add files: whoever can write both the
-database and the witness can rewrite both. Between two checkpoints kept there, nothing is witnessed.
+Choose a place where those who run the workbench can only add: whoever can write both the database and the witness can
+rewrite both. Between two checkpoints kept there, nothing is witnessed.
 """
 
 import logging
-import os
-import re
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from threading import Condition, Thread
+from typing import Protocol
 
 from governance.errors import LedgerError
 
-KEPT = 500  # the newest notes that are compared with; older ones stay in the folder
 CLOSE_S = 5.0
-_NAME = re.compile(r"checkpoint-(\d{12})\.note")
 _LOG = logging.getLogger(__name__)
 
 
-class Witness:
-    """Keeps checkpoints in a folder, from a thread of its own, so that a slow disk delays no turn."""
+class NotePlace(Protocol):
+    """Where checkpoints are kept."""
 
-    def __init__(self, folder: Path, *, every_s: float, timer: Callable[[], float]) -> None:
-        """Start keeping.
+    @property
+    def name(self) -> str:
+        """Return how people know the place."""
+
+    def read(self) -> list[str]:
+        """Return the newest checkpoints that are kept, oldest first; a LedgerError when they can't be read."""
+
+    def write(self, size: int, note: str) -> None:
+        """Keep the checkpoint over `size` entries; a LedgerError when it can't be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessState:
+    """How a witness stands.
+
+    Attributes:
+        size: Entries under the newest checkpoint that it holds; None when that is not known.
+        problem: What is wrong with it, or with the ledger by it; empty when all is well.
+    """
+
+    place: str
+    size: int | None
+    problem: str
+
+
+class Witness:
+    """Keeps checkpoints at a place, from a thread of its own, so that a slow place delays no turn."""
+
+    def __init__(self, place: NotePlace, *, every_s: float, timer: Callable[[], float]) -> None:
+        """Keep nothing yet: the thread starts with the first checkpoint that is offered.
 
         Args:
-            folder: Made when it does not exist.
+            place: Where to keep them.
             every_s: At most one checkpoint is kept in so many seconds, and the last one when closed.
             timer: Tells the time that passes.
-
-        Raises:
-            LedgerError: The folder can't be written.
         """
-        self.folder = folder
+        self.place = place
         self._every_s = every_s
         self._timer = timer
         self._news = Condition()
         self._offered: tuple[int, str] | None = None
         self._kept = 0
         self._is_closing = False
+        self._thread: Thread | None = None
         self.problem = ""
-        self._probe()
-        self._thread = Thread(target=self._work, name="witness", daemon=True)
-        self._thread.start()
 
     def notes(self) -> list[str]:
         """Return the newest checkpoints that are kept, oldest first.
 
         Raises:
-            LedgerError: The folder can't be read.
+            LedgerError: The place can't be read.
         """
-        return read_notes(self.folder)
+        return self.place.read()
 
     def offer(self, size: int, note: str) -> None:
         """Take the checkpoint over `size` entries; it is kept when its time has come."""
@@ -59,13 +79,17 @@ class Witness:
             if self._offered is None or self._offered[0] < size:
                 self._offered = (size, note)
                 self._news.notify()
+            if self._thread is None and not self._is_closing:
+                self._thread = Thread(target=self._work, name="witness", daemon=True)
+                self._thread.start()
 
     def close(self) -> None:
         """Keep what was offered last, and stop."""
         with self._news:
             self._is_closing = True
             self._news.notify()
-        self._thread.join(CLOSE_S)
+        if self._thread is not None:
+            self._thread.join(CLOSE_S)
 
     def _work(self) -> None:
         last = -self._every_s
@@ -85,45 +109,10 @@ class Witness:
         return self._offered is None or self._offered[0] <= self._kept
 
     def _keep(self, size: int, note: str) -> None:
-        self._kept = size
         try:
-            write_note(self.folder, size=size, note=note)
-            self.problem = ""
-        except OSError as exc:
-            self.problem = f"The checkpoint over {size} entries could not be kept at {self.folder}: {exc}."
-            _LOG.error("%s The next one is tried in %g s.", self.problem, self._every_s)
-
-    def _probe(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            probe = self.folder / f".probe-{os.getpid()}"
-            probe.write_bytes(b"")
-            probe.unlink()
-        except OSError as exc:
-            raise LedgerError(f"The witness at {self.folder} can't be written: {exc}. Mount it, or unset it.") from exc
-
-
-def read_notes(folder: Path) -> list[str]:
-    """Return the newest checkpoints in a witness's folder, oldest first.
-
-    Raises:
-        LedgerError: The folder can't be read.
-    """
-    try:
-        names = sorted(each.name for each in folder.iterdir() if _NAME.fullmatch(each.name))
-        return [(folder / name).read_text(encoding="utf-8") for name in names[-KEPT:]]
-    except (OSError, UnicodeDecodeError) as exc:
-        raise LedgerError(f"The witness at {folder} can't be read: {exc}. Mount it, or mend it.") from exc
-
-
-def write_note(folder: Path, *, size: int, note: str) -> None:
-    """Write a checkpoint's file, whole or not at all; one that is there already stays as it is."""
-    path = folder / f"checkpoint-{size:012}.note"
-    if path.exists():
-        return
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(note)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+            self.place.write(size, note)
+        except LedgerError as exc:
+            self.problem = f"The checkpoint over {size} entries could not be kept. {exc}"
+            _LOG.error("%s It is tried again in %g s.", self.problem, self._every_s)
+        else:
+            self._kept, self.problem = size, ""

@@ -180,6 +180,14 @@ def test_ledger_page_holds_the_ledger_against_a_kept_checkpoint(open_page: Open)
     assert app.error[0].value.startswith("The ledger does not verify.")
 
 
+def test_ledger_page_shows_the_background_verification(open_page: Open) -> None:
+    open_page("rex", "ledger_page.py")
+    records().watch_ledger().examine()
+    app = open_page("rex", "ledger_page.py")
+    assert f"{records().ledger.size()} entries in " in app.success[0].value
+    assert any("No witness" in caption.value for caption in app.caption)
+
+
 @pytest.mark.parametrize("page", ["agent_page.py", "ledger_page.py"])
 def test_page_is_closed_to_a_role_without_the_right(open_page: Open, page: str) -> None:
     app = open_page("mia", page)

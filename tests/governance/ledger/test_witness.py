@@ -10,14 +10,17 @@ from sqlalchemy import text
 from core.store.database import Store
 from core.store.migrate import open_store
 from governance.errors import LedgerError, VerificationError
-from governance.ledger import Ledger, Signer, Witness, read_notes, verify_ledger
-from governance.ledger.witness import write_note
+from governance.ledger import Ledger, Signer, Witness, WitnessFolder, verify_ledger
 
 Clock = Callable[[], datetime]
 
 
 def watch(folder: Path, *, every_s: float = 0.01) -> Witness:
-    return Witness(folder, every_s=every_s, timer=time.monotonic)
+    return Witness(WitnessFolder(folder), every_s=every_s, timer=time.monotonic)
+
+
+def read_notes(folder: Path) -> list[str]:
+    return WitnessFolder(folder).read()
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -137,19 +140,19 @@ def test_witness_that_is_lost_is_told_and_stops_no_entry(
     ledger.append("test.made", {"number": 2})
     wait_until(lambda: ledger.witness.problem == "")
     ledger.close()
-    assert len(read_notes(kept)) == 1
+    assert read_notes(kept)[-1] == ledger.latest_checkpoint()
 
 
 def test_note_is_written_whole_or_not_at_all(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept.mkdir()
-    write_note(kept, size=1, note="the first\n")
+    folder = WitnessFolder(kept)
+    folder.write(1, "the first\n")
 
     def fail(descriptor: int) -> None:
         raise OSError("no space left")
 
     monkeypatch.setattr("os.fsync", fail)
-    with pytest.raises(OSError, match="no space"):
-        write_note(kept, size=2, note="the second\n")
+    with pytest.raises(LedgerError, match="no space"):
+        folder.write(2, "the second\n")
     assert read_notes(kept) == ["the first\n"]
-    write_note(kept, size=1, note="another over the same size\n")
+    folder.write(1, "another over the same size\n")
     assert read_notes(kept) == ["the first\n"]
