@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from governance.rails.duties import build_duties_rail
 from governance.rails.exfiltration import build_exfiltration_rail
 from governance.rails.guard import Classifier, GuardRail
 from governance.rails.harm import build_distress_rail, build_harm_rail
 from governance.rails.identity_numbers import build_identity_numbers_rail
 from governance.rails.injection import build_injection_rail
 from governance.rails.pii import build_pii_rail
+from governance.rails.private_data import PrivateDataRail
 from governance.rails.retrieval_injection import build_retrieval_injection_rail
 from governance.rails.secrets import build_secrets_rail
 from governance.rails.unsafe_code import build_unsafe_code_rail
@@ -73,11 +75,12 @@ def build_rail_set(classifier: Classifier) -> RailSet:
     """
     pii, secrets, injection, harm = build_pii_rail(), build_secrets_rail(), build_injection_rail(), build_harm_rail()
     numbers = build_identity_numbers_rail()  # fit for whole texts alone
-    exfiltration = build_exfiltration_rail()
+    exfiltration, duties = build_exfiltration_rail(), build_duties_rail()
     return RailSet(
         input=(pii, numbers, secrets, injection, harm, build_distress_rail()),
         spoken=(GuardRail(classifier),),
+        asked=(PrivateDataRail(), duties),
         across=(injection, harm),
         retrieval=(pii, numbers, secrets, build_retrieval_injection_rail(), exfiltration),
-        output=(pii, secrets, harm, exfiltration, build_unsafe_code_rail()),
+        output=(pii, secrets, harm, exfiltration, build_unsafe_code_rail(), duties),
     )

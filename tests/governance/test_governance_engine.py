@@ -44,7 +44,7 @@ def test_plain_question_is_allowed_unchanged() -> None:
     verdict = ENGINE.check_input(ask("How long do refunds take?"), agent=agent(), actor=ACTOR)
     assert verdict.decision.action == "allow"
     assert verdict.texts == ("How long do refunds take?",)
-    assert set(verdict.rail_ms) == {rail.name for rail in (*RAILS.input, *RAILS.spoken)}
+    assert set(verdict.rail_ms) == {rail.name for rail in (*RAILS.input, *RAILS.spoken, *RAILS.asked)}
 
 
 def test_every_message_is_checked_and_masked_with_stable_labels() -> None:
