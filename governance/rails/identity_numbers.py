@@ -81,7 +81,8 @@ class _Number:
         self.category = str(self._entity).lower()
         self._recognizer, self._alone, self._refuses = recognizer, alone, refuses
         names = {name.lower().strip() for name in [*recognizer.context, *_MORE_NAMES.get(self.category, [])]}
-        self._name = re.compile(rf"(?<!\w)(?:{'|'.join(sorted(map(re.escape, names)))})(?!\w)[^0-9]*\Z", re.IGNORECASE)
+        phrases = "|".join(sorted(re.escape(name).replace(r"\ ", "[ _-]") for name in names))  # a key has no spaces
+        self._name = re.compile(rf"(?<![^\W_])(?:{phrases})(?![^\W_])[^0-9]*\Z", re.IGNORECASE)
         recognizer.analyze("", [self._entity])  # compiles its patterns, so that no user waits for it
 
     def identity(self) -> list[object]:

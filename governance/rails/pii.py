@@ -1,8 +1,8 @@
 """The rail for personal data of a fixed form: addresses, numbers and identifiers of persons.
 
-It finds e-mail and postal addresses, phone and card numbers, IBANs, and US, UK and medical identifiers. It doesn't find
-names or free descriptions of a person: they need a language model. An identifier without a checksum or a
-distinctive form is found only when a word before it says what it is ("passport no. ...").
+It finds contacts and postal addresses, cards and accounts, what HIPAA's safe harbour lists, and the national numbers of
+30 countries. It doesn't find names or free descriptions of a person. An identifier without a checksum or a distinctive
+form is found only when a word before it says what it is ("passport no. ...").
 
 Its rules are our own rather than Presidio's, since theirs may look at any amount of text, so that a stream could not be
 held to the same findings; and they miss a quarter of spaced card numbers and two fifths of phone numbers.
@@ -11,22 +11,22 @@ held to the same findings; and they miss a quarter of spaced card numbers and tw
 # ruff: noqa: E501 - a pattern is read as one line
 
 import hashlib
+import inspect as source_of
 import ipaddress
 import re
 from functools import partial
+from importlib.metadata import version
 
+from core.schema import digest_of
+from governance.rails import pii_address
 from governance.rails.fold import fold
 from governance.rails.pattern_rail import WINDOW, PatternRail, Rule, last_run, rule
 from governance.rails.pii_address import REACH, address_rules, open_address
+from governance.rails.pii_hipaa import hipaa_rules, open_plate_or_age
+from governance.rails.pii_named import MONTH, named
+from governance.rails.pii_national import national_rules
 
 _W = r"\w\u0300-\u036f"  # word characters, combining marks included
-_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec|january|february|march|april|june|july|august|september|october|november|december)"
-_DATE = (
-    rf"(?:[0-9]{{1,2}}[/.-][0-9]{{1,2}}[/.-](?:[0-9]{{4}}|[0-9]{{2}})|[0-9]{{4}}[-/.][0-9]{{1,2}}[-/.][0-9]{{1,2}}"
-    rf"|[0-9]{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}\.?,? [0-9]{{4}}"
-    rf"|{_MONTH}\.? [0-9]{{1,2}}(?:st|nd|rd|th)?,? [0-9]{{4}})"
-)
-_SAYS = r"(?:[ \t:#=.,'\"()*-]|\b(?:number|no|num|nr|is|was|id|my|the|of|s|card|patient|code)\b){0,8}"
 _IBAN_LENGTHS = (  # from the SWIFT IBAN registry
     "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29 ES24 FI18 FO18 "
     "FR27 GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 "
@@ -35,34 +35,40 @@ _IBAN_LENGTHS = (  # from the SWIFT IBAN registry
 )
 _IBAN_LENGTH = {code[:2]: int(code[2:]) for code in _IBAN_LENGTHS.split()}
 
+_EXAMPLES = [
+    ipaddress.ip_network(each) for each in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+]
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_MAY_CONTINUE = re.compile(rf"[^\s]*[0-9+(][^\s]*|[A-Z]{{1,4}}|of|{_MONTH}[.,]*|[-.()/]+", re.IGNORECASE)
-_MAY_START = re.compile(rf"[^\s]*[0-9+(][^\s]*|{_MONTH}[.,]*", re.IGNORECASE)
+_MAY_CONTINUE = re.compile(rf"[^\s]*[0-9+(][^\s]*|[A-Z]{{1,4}}|of|{MONTH}[.,]*|[-.()/]+", re.IGNORECASE)
+_MAY_START = re.compile(rf"[^\s]*[0-9+(][^\s]*|{MONTH}[.,]*", re.IGNORECASE)
 
 
 class PiiRail(PatternRail):
     """Its rules, and how far back an address may be open."""
 
     def __init__(self) -> None:
-        rules = [*_contact_rules(), *address_rules(), *_money_rules(), *_identity_rules(), *_health_rules()]
+        rules = [
+            *_contact_rules(),
+            *address_rules(),
+            *_money_rules(),
+            *_identity_rules(),
+            *hipaa_rules(),
+            *national_rules(),
+        ]
         super().__init__("pii", rules, open_from=partial(last_run, continues=_MAY_CONTINUE, starts=_MAY_START))
+        self.version = digest_of([self.version, source_of.getsource(pii_address), version("python-stdnum")])
 
     def undecided_from(self, text: str) -> int:
         """Return the offset, at most `WINDOW` from the end, from which findings may still appear or change."""
         start = max(0, len(text) - REACH)
-        undecided = min(super().undecided_from(text), start + open_address(fold(text[start:])))
-        return max(undecided, len(text) - WINDOW, 0)
+        plain = fold(text[start:])
+        undecided = min(open_address(plain), open_plate_or_age(plain))
+        return max(min(super().undecided_from(text), start + undecided), len(text) - WINDOW, 0)
 
 
 def build_pii_rail() -> PiiRail:
     """Build the rail `pii`."""
     return PiiRail()
-
-
-def _named(category: str, score: float, words: str, value: str) -> Rule:
-    """Build a rule for a value that a word before it names."""
-    pattern = rf"(?<![A-Za-z])(?:{words})(?![A-Za-z]){_SAYS}(?<![A-Za-z0-9])(?P<span>{value})(?![A-Za-z0-9])"
-    return rule(category, score, pattern, needs="0123456789", ignore_case=True)
 
 
 def _contact_rules() -> list[Rule]:
@@ -151,7 +157,7 @@ def _money_rules() -> list[Rule]:
             end_of=_wallet_end,
             needs="013",
         ),
-        _named(
+        named(
             "bank_account",
             0.8,
             "account|acct|routing|sort|a/c|bank account|account number|sort code|routing number",
@@ -175,51 +181,17 @@ def _identity_rules() -> list[Rule]:
             r"(?!\w)(?![ .][0-9])",
             needs="0123456789",
         ),
-        _named(
+        named(
             "us_ssn", 0.95, "ssn|social|social security|social security number", r"[0-9]{3}[ .-]?[0-9]{2}[ .-]?[0-9]{4}"
         ),
-        _named("tax_id", 0.85, "tax|tin|ein|itin|taxpayer|tax id|vat", r"[A-Z]{0,2}[0-9][0-9 -]{6,12}[0-9]"),
-        _named("passport", 0.85, "passport", r"[A-Z]{0,2}[0-9]{6,9}[A-Z]?"),
-        _named(
+        named("tax_id", 0.85, "tax|tin|ein|itin|taxpayer|tax id|vat", r"[A-Z]{0,2}[0-9][0-9 -]{6,12}[0-9]"),
+        named("passport", 0.85, "passport", r"[A-Z]{0,2}[0-9]{6,9}[A-Z]?"),
+        named(
             "driver_license",
             0.85,
             r"driver'?s? licen[sc]e|drivers' licen[sc]e|driving licen[sc]e|dl|licen[sc]e number",
             r"(?=[0-9A-Z-]{0,6}[0-9]{3})[A-Z]{0,5}[0-9][0-9A-Z-]{4,15}",
         ),
-        rule(
-            "date_of_birth",
-            0.85,
-            rf"(?<![A-Za-z])(?:(?:i was born|i'm born|patient born|birth|birthday|birthdate|birth date|dob|d\.o\.b)(?![A-Za-z])[^0-9\n]{{0,20}}?"
-            rf"|(?:date of birth|dob)(?![A-Za-z])[^0-9\n.!?:;]{{21,40}}?)(?<![A-Za-z0-9])"
-            rf"(?P<span>{_DATE})(?![A-Za-z0-9])",
-            needs="0123456789",
-            ignore_case=True,
-        ),
-    ]
-
-
-def _health_rules() -> list[Rule]:
-    return [
-        _named(
-            "medical_record",
-            0.9,
-            "mrn|medical record|medical record number|patient id|patient number|patient|chart|hospital number|health record",
-            r"(?=[0-9A-Z-]{0,6}[0-9]{3})[A-Z]{0,4}-?[0-9][0-9A-Z-]{3,14}",
-        ),
-        rule(  # CMS, Understanding the Medicare Beneficiary Identifier format
-            "health_insurance",
-            0.9,
-            r"(?<!\w)[1-9][AC-HJKMNP-RTV-Y][0-9AC-HJKMNP-RTV-Y][0-9]-?[AC-HJKMNP-RTV-Y][0-9AC-HJKMNP-RTV-Y][0-9]-?"
-            r"[AC-HJKMNP-RTV-Y]{2}[0-9]{2}(?!\w)",
-            needs="0123456789",
-        ),
-        _named(
-            "health_insurance",
-            0.85,
-            "medicare|medicaid|mbi|beneficiary|member id|member number|subscriber id|health plan|health insurance|health card|insurance id",
-            r"(?=[0-9A-Z-]{0,6}[0-9]{3})[A-Z]{0,4}[0-9][0-9A-Z-]{5,15}",
-        ),
-        _named("nhs_number", 0.95, "nhs|nhs number", r"[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}"),
     ]
 
 
@@ -280,4 +252,5 @@ def _ip_end(match: re.Match[str]) -> int | None:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    return match.start("span") + len(text) if address.is_global else None
+    is_example = any(address in network for network in _EXAMPLES)  # they stand for addresses of persons
+    return match.start("span") + len(text) if address.is_global or is_example else None

@@ -83,7 +83,7 @@ def address_rules() -> list[Rule]:
         rule(
             CATEGORY,
             0.8,
-            rf"(?i:\b(?:zip|zip ?code|post ?code|postal code|plz|code postal|cap)\b[ \t:=|*'\"]{{1,6}}(?:is )?)(?P<span>{_CODE}|[0-9]{{4}} ?[A-Z]{{2}}|[0-9]{{4}})(?![\w-])",
+            rf"(?i:\b(?:zip|zip[ _-]?code|post[ _-]?code|postal[ _-]?code|plz|code[ _-]?postal|cap)\b[ \t:=|*'\"]{{1,6}}(?:is )?)(?P<span>{_CODE}|[0-9]{{4}} ?[A-Z]{{2}}|[0-9]{{4}})(?![\w-])",
             needs="0123456789",
         ),
     ]
