@@ -14,7 +14,20 @@ import uvicorn
 from fastapi import FastAPI, Request
 
 import core
-from apps.api import agents, chat, conversations, datasets, docs, governance, health, scorecard, status, turns
+from apps.api import (
+    agents,
+    chat,
+    conversations,
+    datasets,
+    docs,
+    governance,
+    health,
+    policies,
+    review,
+    scorecard,
+    status,
+    turns,
+)
 from apps.api.errors import install_error_handlers
 from apps.chat import CHAT_CSS, CHAT_HEAD, CHAT_THEME, build_chat
 from apps.guard import Guard, actor_of
@@ -46,7 +59,7 @@ def create_app(workbench: Workbench) -> FastAPI:
     )
     app.state.workbench = workbench
     install_error_handlers(app)
-    for module in (chat, conversations, agents, datasets, turns, scorecard, governance, status):
+    for module in (chat, conversations, agents, datasets, turns, review, policies, scorecard, governance, status):
         app.include_router(module.router, prefix=API_PREFIX)
     app.include_router(health.router)
     app.include_router(docs.router)

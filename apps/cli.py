@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
-from apps.commands import adapters, agents, backup, datasets, doctor, evaluate, keys, ledger, models, policy, users
+from apps.commands import (
+    adapters,
+    agents,
+    backup,
+    datasets,
+    doctor,
+    evaluate,
+    keys,
+    ledger,
+    models,
+    policy,
+    policy_versions,
+    review,
+    users,
+)
 from apps.commands.chat import chat
 from apps.commands.up import up
 from core import VERSION
@@ -22,11 +36,14 @@ app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(ledger.receipt_app, name="receipt")
+policy.app.add_typer(policy_versions.app)
 app.add_typer(policy.app, name="policy")
+app.add_typer(review.app, name="review")
 app.add_typer(models.app, name="models")
 app.add_typer(models.train_app, name="train")
 app.add_typer(evaluate.app, name="eval")
 models.train_app.command("adapters")(adapters.train)
+app.command("verify")(ledger.verify_file)
 app.command()(doctor.doctor)
 app.command()(backup.backup)
 app.command()(backup.restore)

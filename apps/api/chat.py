@@ -143,12 +143,17 @@ def chat(body: ChatRequest, actor: Acting, bench: Bench) -> ChatAnswer | Respons
     first = next(turn)
     if body.stream:
         return EventStream(first, turn, body.conversation_id)
+    return finish(turn, body.conversation_id)
+
+
+def finish(turn: Turn, conversation_id: str | None) -> ChatAnswer:
+    """Run a turn to its end and return it whole."""
     evidence: tuple[Evidence, ...] = ()
     for event in turn:
         if isinstance(event, EvidenceFound):
             evidence = event.evidence
         elif isinstance(event, TurnClosed):
-            return _answer(event, evidence, body.conversation_id)
+            return _answer(event, evidence, conversation_id)
     raise RuntimeError("the turn ended without a TurnClosed event")
 
 

@@ -1,4 +1,7 @@
-"""`promethios policy`: lint, test, diff, replay. Each works on folders of rules; the running policy stays as it is."""
+"""`promethios policy`: lint, test, diff, replay. Each works on folders of rules; the running policy stays as it is.
+
+`policy_versions` holds the other half: propose, review, activate, retire, list.
+"""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -27,7 +30,9 @@ from governance.policy import (
     vocabulary_of,
 )
 
-app = typer.Typer(no_args_is_help=True, help="Folders of rules: check, try, compare and replay them.")
+app = typer.Typer(
+    no_args_is_help=True, help="Check, try and compare folders of rules; propose, review and activate versions."
+)
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "policies"
 Folder = Annotated[Path, typer.Argument(help="Folder of *.yaml files; the one that ships when left out.")]
 
@@ -36,12 +41,12 @@ Folder = Annotated[Path, typer.Argument(help="Folder of *.yaml files; the one th
 def lint(folder: Folder = SHIPPED) -> None:
     """Say what keeps a folder from loading, and what looks like a mistake in it. Exit code 1 on a problem."""
     with helpful_errors():
-        review = review_folder(folder, places=_places())
+        review = review_folder(folder, places=read_places())
         for problem in review.problems:
-            _say(f"problem: {problem}")
+            say(f"problem: {problem}")
         for warning in review.warnings:
-            _say(f"warning: {warning}")
-        _say(f"{review.rules} rules: {len(review.problems)} problems, {len(review.warnings)} warnings.")
+            say(f"warning: {warning}")
+        say(f"{review.rules} rules: {len(review.problems)} problems, {len(review.warnings)} warnings.")
         if review.problems:
             raise typer.Exit(1)
 
@@ -51,13 +56,13 @@ def run(folder: Folder = SHIPPED) -> None:
     """Run the cases beside the rules, *.cases.yaml. Exit code 1 when one comes out otherwise than expected."""
     with helpful_errors():
         cases = read_cases(folder)
-        places = _places()
+        places = read_places()
         report = run_cases(_load(folder, places), cases, places=places)
         for failure in report.failures:
-            _say(f"failed: {failure.place} ({failure.finding}): {failure.reason}")
-        _say(f"{report.cases} cases: {report.cases - len(report.failures)} passed, {len(report.failures)} failed.")
-        _say(_without("in which they decide", report.never_firing))
-        _say(_without("in which they come near and do not decide (not_rule)", report.never_sparing))
+            say(f"failed: {failure.place} ({failure.finding}): {failure.reason}")
+        say(f"{report.cases} cases: {report.cases - len(report.failures)} passed, {len(report.failures)} failed.")
+        say(_without("in which they decide", report.never_firing))
+        say(_without("in which they come near and do not decide (not_rule)", report.never_sparing))
         if report.failures:
             raise typer.Exit(1)
 
@@ -70,10 +75,10 @@ def diff(
 ) -> None:
     """Say which rules changed, and which situations are decided otherwise: the loosened ones first."""
     with helpful_errors():
-        places = _places()
+        places = read_places()
         comparison = compare_policies(_load(before, places), _load(after, places), places=places)
-        _print_rules(comparison)
-        _print_shifts(comparison)
+        print_rules(comparison)
+        print_shifts(comparison)
         if no_looser and comparison.count("looser"):
             raise typer.Exit(1)
 
@@ -86,18 +91,12 @@ def replay(
 ) -> None:
     """Decide the recorded findings of past turns again under a draft; nothing is changed, no text is read."""
     with opened_records() as records:
-        draft = _load(folder, _places())
-        found = replay_turns(records.ledger, draft, since=_time(since), limit=limit)
-        if found.turns == 0:
-            _say("No closed turn was found: nothing was replayed.")
-            return
-        _print_effects(found)
-        _print_examples(found)
-        for (stage, rail, category), count in sorted(found.unknown.items()):
-            _say(f"No rule of the draft names {rail} {category} in the {stage}, found {count} times: it is blocked.")
+        draft = _load(folder, read_places())
+        print_replay(replay_turns(records.ledger, draft, since=_time(since), limit=limit))
 
 
-def _places() -> Places:
+def read_places() -> Places:
+    """Return what the rails can find where; takes seconds."""
     with err.status("Reading the rails…"):
         return shipped_places()
 
@@ -106,7 +105,8 @@ def _load(folder: Path, places: Places) -> Policy:
     return load_policy(folder, vocabulary=vocabulary_of(places))
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print a text as it is."""
     out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -115,25 +115,38 @@ def _without(what: str, rules: Iterable[str]) -> str:
     return f"Rules without a case {what}: {len(names)}{': ' if names else ''}{', '.join(names)}."
 
 
-def _print_rules(comparison: Comparison) -> None:
+def print_rules(comparison: Comparison) -> None:
+    """Print which rules changed."""
     if not (comparison.added or comparison.removed or comparison.changed):
-        _say("The rules are the same.")
+        say("The rules are the same.")
     for rule_id in comparison.added:
-        _say(f"added: {rule_id}")
+        say(f"added: {rule_id}")
     for rule_id in comparison.removed:
-        _say(f"removed: {rule_id}")
+        say(f"removed: {rule_id}")
     for change in comparison.changed:
-        _say(f"changed: {change.rule_id}: {change.field}\n  before: {change.before}\n  after:  {change.after}")
+        say(f"changed: {change.rule_id}: {change.field}\n  before: {change.before}\n  after:  {change.after}")
 
 
-def _print_shifts(comparison: Comparison) -> None:
+def print_shifts(comparison: Comparison) -> None:
+    """Print which situations are decided otherwise."""
     counts = ", ".join(f"{comparison.count(each)} {each}" for each in DIRECTIONS)
-    _say(f"{comparison.situations} situations compared. Decided otherwise: {counts}.")
+    say(f"{comparison.situations} situations compared. Decided otherwise: {counts}.")
     for shift in comparison.shifts:
-        _say(f"{shift.direction} ({shift.count}): {shift.before} by {shift.before_rule}")
-        _say(f"  -> {shift.after} by {shift.after_rule}")
+        say(f"{shift.direction} ({shift.count}): {shift.before} by {shift.before_rule}")
+        say(f"  -> {shift.after} by {shift.after_rule}")
         for phrase in shift.where:
-            _say(f"     {phrase}")
+            say(f"     {phrase}")
+
+
+def print_replay(found: Replay) -> None:
+    """Print what a draft would have changed in past turns."""
+    if found.turns == 0:
+        say("No closed turn was found: nothing was replayed.")
+        return
+    _print_effects(found)
+    _print_examples(found)
+    for (stage, rail, category), count in sorted(found.unknown.items()):
+        say(f"No rule of the draft names {rail} {category} in the {stage}, found {count} times: it is blocked.")
 
 
 def _print_effects(found: Replay) -> None:
@@ -143,13 +156,13 @@ def _print_effects(found: Replay) -> None:
         style = "" if before != after else "dim"
         table.add_row(before, after, str(found.effects[before, after]), style=style)
     out.print(table)
-    _say(f"The same by another rule: {found.other_rules}. Ended before a rail looked: {found.undecided}.")
-    _say("What a turn never reached is not known: a refused question has no answer to check.")
+    say(f"The same by another rule: {found.other_rules}. Ended before a rail looked: {found.undecided}.")
+    say("What a turn never reached is not known: a refused question has no answer to check.")
 
 
 def _print_examples(found: Replay) -> None:
     if not found.examples:
-        _say("No turn is decided otherwise.")
+        say("No turn is decided otherwise.")
         return
     table = Table("Entry", "Recorded", "By", "Under the draft", "By", title="Decided otherwise, newest first")
     for each in found.examples:
