@@ -36,6 +36,7 @@ class Rule:
         is_mention: Whether a match only speaks of the thing, which scores `MENTION`.
         has_context: Whether the pattern starts before its span.
         needs: Characters without any of which the pattern can't match; checked first, because it is fast.
+        words: Lower-case words without any of which it can't match either; none when that can't be said.
     """
 
     category: str
@@ -45,6 +46,7 @@ class Rule:
     is_mention: Callable[[re.Match[str]], bool] | None = None
     needs: str = ""
     has_context: bool = True
+    words: tuple[str, ...] = ()
 
     def matches(self, text: str, start: int) -> Iterator[tuple[int, int, float]]:
         """Yield start, end and score of what this rule finds in a folded text, for spans from `start` on."""
@@ -70,6 +72,7 @@ def rule(
     end_of: Callable[[re.Match[str]], int | None] | None = None,
     is_mention: Callable[[re.Match[str]], bool] | None = None,
     needs: str = "",
+    words: tuple[str, ...] = (),
     ignore_case: bool = False,
 ) -> Rule:
     """Build a rule; a pattern without a group `span` is a span as a whole.
@@ -77,9 +80,8 @@ def rule(
     The lookahead around it makes `finditer` try every start.
     """
     whole = pattern if "(?P<span>" in pattern else f"(?P<span>{pattern})"
-    return Rule(
-        category, score, re.compile(f"(?={whole})", re.IGNORECASE if ignore_case else 0), end_of, is_mention, needs
-    )
+    compiled = re.compile(f"(?={whole})", re.IGNORECASE if ignore_case else 0)
+    return Rule(category, score, compiled, end_of, is_mention, needs, words=words)
 
 
 class PatternRail:
@@ -110,10 +112,12 @@ class PatternRail:
     def inspect_from(self, text: str, start: int) -> list[Finding]:
         """Return the findings whose spans begin at `start` or later; what stands before is context alone."""
         plain = fold(text)
-        present = set(plain)
+        present, lowered = set(plain), plain.lower()
         found: list[Finding] = []
         for each in self._rules:
             if each.needs and present.isdisjoint(each.needs):
+                continue
+            if each.words and not any(word in lowered for word in each.words):
                 continue
             covered = start
             for begin, end, score in each.matches(plain, start):
