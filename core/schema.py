@@ -98,6 +98,25 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Support:
+    """How far passages support a sentence.
+
+    Attributes:
+        score: 0..1.
+        shared: How much of the sentence's words the nearest sentence of the passages holds, 0..1.
+        numbers_missing: Numbers of the sentence, written in digits, that no passage holds.
+        names_missing: Names of the sentence, by their stems, that no passage holds.
+        flipped: Whether it negates, or says the opposite of, the sentence of the passages that it is nearest to.
+    """
+
+    score: float
+    shared: float
+    numbers_missing: tuple[str, ...] = ()
+    names_missing: tuple[str, ...] = ()
+    flipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Retrieval:
     """What a retriever found.
 

@@ -24,11 +24,17 @@ class QuotationCheck:
 
 @dataclass(frozen=True, slots=True)
 class Quotation:
-    """A run of an answer between “ and ”; `number` is what it cites, None when the quotation never ends."""
+    """A run of an answer between “ and ”.
+
+    Attributes:
+        number: What it cites; None when the quotation never ends.
+        start: Where its “ stands in the answer.
+    """
 
     text: str
     number: int | None
     is_verbatim: bool
+    start: int = 0
 
 
 def read_quotations(text: str, evidence: Sequence[Evidence]) -> tuple[Quotation, ...]:
@@ -42,11 +48,11 @@ def read_quotations(text: str, evidence: Sequence[Evidence]) -> tuple[Quotation,
     while at >= 0:
         ends = list(_END.finditer(text, at + 1))
         if not ends:
-            found.append(Quotation(text[at + 1 :], None, False))
+            found.append(Quotation(text[at + 1 :], None, False, at))
             break
         good = [end for end in ends if text[at + 1 : end.start()] in by_number.get(int(end[1]), "")]
         end = good[-1] if good else ends[0]
-        found.append(Quotation(text[at + 1 : end.start()], int(end[1]), bool(good)))
+        found.append(Quotation(text[at + 1 : end.start()], int(end[1]), bool(good), at))
         at = text.find("“", end.end())
     return tuple(found)
 

@@ -7,21 +7,20 @@ the policy blocks. A rail that raises or is late stops the stream. It doesn't se
 rails find.
 """
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from governance.errors import RailError
 from governance.policy import Ruling
 from governance.rails import WINDOW, Masker, RailRunner, StreamRail, merge_spans
+from governance.rails.claims import sentence_ends
 from governance.rails.pattern_rail import BEHIND
 from governance.schema import Decision, Finding, Rail
 
-MAX_SENTENCE = 400
+MAX_SENTENCE = 700  # characters: a quotation of the longest kind, what leads to it and its number
 STEP = 16  # new characters from which the rails look again: a look costs more than the wait for a few characters
 LOOK_AGAIN = 32  # released characters that are looked at again, to notice a rail that is not as local as it says
 CHECK_FAILED = "I stopped here, because a safety check did not work. Please try again later."
-_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*\s|\n")
 
 Judge = Callable[[Sequence[Finding]], Ruling]
 
@@ -150,8 +149,9 @@ class ReleaseGate:
     def _look_at_sentences(self, *, final: bool) -> int:
         """Run the rails that need whole sentences on those that are complete, and return where these end."""
         start = self._sentences_done
-        ends = [match.end() for match in _SENTENCE_END.finditer(self._text, start)]
-        end = len(self._text) if final or len(self._text) - start > MAX_SENTENCE else max(ends, default=start)
+        ends = sentence_ends(self._text[start:])
+        is_over = final or len(self._text) - start > MAX_SENTENCE
+        end = len(self._text) if is_over else start + max(ends, default=0)
         if end > start:
             results, rail_ms = self._runner.run([(rail, self._text[start:end]) for rail in self._sentence])
             self._add_times(rail_ms)

@@ -83,6 +83,7 @@ def source_folder(tmp_path_factory):
             "knowledge": f"Lake {i} is deep.It lies in Norland {i}.",
             "question": f"Where is lake {i}?",
             "right_answer": f"Norland {i}",
+            "hallucinated_answer": f"Southland {i}",
         }
         for i in range(20)
     ]
