@@ -11,6 +11,7 @@ from governance.errors import VerificationError
 from governance.ledger import (
     export_ledger,
     parse_rotations,
+    read_export_key,
     rotate_key,
     verify_export,
     verify_ledger,
@@ -33,7 +34,7 @@ def verify(
         verify_ledger(records.store, verifier_key=records.ledger.key, kept=notes)
         out.print(f"The ledger verifies: {records.ledger.size()} entries, {len(notes)} kept checkpoints.")
         if not notes:
-            out.print("[dim]A cut tail shows only against a checkpoint kept elsewhere: promethios ledger checkpoint[/]")
+            out.print("[dim]A cut tail shows only against a checkpoint kept elsewhere: promethios verifypoint[/]")
 
 
 @app.command()
@@ -49,16 +50,8 @@ def export(target: Path) -> None:
     """Write the entries, checkpoint and public key to a zip file that anyone can check."""
     with opened_records() as records:
         export_ledger(records.store, target, key=records.ledger.key)
-        out.print(f"Exported to {target}. Check it anywhere: promethios ledger check {target} --key KEY.pub")
+        out.print(f"Exported to {target}. Check it anywhere: promethios verify {target} --key KEY.pub")
         out.print("[dim]Hand the key over by another way: promethios ledger key > KEY.pub[/]")
-
-
-@app.command()
-def check(source: Path, key: Annotated[Path, typer.Option(help="Public key, from a place that you trust.")]) -> None:
-    """Verify an exported ledger; needs no database."""
-    with helpful_errors():
-        verify_export(source, key=_read_text(key).strip())
-        out.print("The exported ledger verifies.")
 
 
 @app.command()
@@ -66,6 +59,20 @@ def key() -> None:
     """Print the public key that receipts and checkpoints verify with."""
     with opened_records() as records:
         typer.echo(records.ledger.key)
+
+
+def verify_file(
+    bundle: Path,
+    key: Annotated[Path | None, typer.Option(help="Public key, from a place that you trust.")] = None,
+) -> None:
+    """Verify an exported ledger alone; needs no database and no network."""
+    with helpful_errors():
+        trusted = _read_text(key).strip() if key else read_export_key(bundle)
+        verify_export(bundle, key=trusted)
+        out.print("The exported ledger verifies.")
+        if key is None:
+            out.print(f"It is signed by {trusted}", highlight=False, soft_wrap=True)
+            out.print("That key came with it and proves nothing: compare it with one that you got another way.")
 
 
 @app.command("rotate-key")

@@ -116,7 +116,7 @@ def _draw_key() -> None:
     st.subheader("Public key")
     st.code(records().ledger.key, language=None, wrap_lines=True)
     st.caption("To verify on another machine, without this database:")
-    st.code("promethios ledger export LEDGER.zip\npromethios ledger check LEDGER.zip --key KEY.pub", language=None)
+    st.code("promethios ledger export LEDGER.zip\npromethios verify LEDGER.zip --key KEY.pub", language=None)
 
 
 def _draw_entries() -> None:

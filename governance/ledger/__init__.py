@@ -1,7 +1,7 @@
 """The tamper-evident ledger, its proofs, and the encrypted content beside it."""
 
 from governance.ledger.entries import Draft, Entry, Sealed, build_draft
-from governance.ledger.export import export_ledger, verify_export
+from governance.ledger.export import export_ledger, read_export_key, verify_export
 from governance.ledger.key_history import parse_rotations
 from governance.ledger.keys import load_master_key, load_signer
 from governance.ledger.ledger import Ledger
@@ -41,6 +41,7 @@ __all__ = [
     "load_signer",
     "parse_rotations",
     "read_examination",
+    "read_export_key",
     "rotate_key",
     "verify_export",
     "verify_ledger",

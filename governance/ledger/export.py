@@ -106,6 +106,16 @@ def verify_export(path: Path, *, key: str, kept: Sequence[str] = ()) -> None:
     _verify_root(walk, checkpoint=checkpoint)
 
 
+def read_export_key(path: Path) -> str:
+    """Return the public key that came with an export; alone it proves nothing.
+
+    Raises:
+        VerificationError: The file is malformed.
+    """
+    with _export_errors(), zipfile.ZipFile(path) as archive:
+        return _read_small(archive, KEY_FILE).removesuffix("\n")
+
+
 def _verify_root(walk: Walk, *, checkpoint: Checkpoint) -> None:
     if checkpoint != Checkpoint(checkpoint.origin, walk.tree.size, walk.tree.root()):
         raise VerificationError(

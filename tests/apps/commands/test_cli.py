@@ -58,7 +58,25 @@ def test_ledger_verifies_is_exported_and_checked_alone(home: Path, tmp_path: Pat
     key = tmp_path / "key.pub"
     key.write_text(run("ledger", "key").output)
     run("ledger", "export", str(tmp_path / "ledger.zip"))
-    assert "verifies" in run("ledger", "check", str(tmp_path / "ledger.zip"), "--key", str(key)).output
+    assert "verifies" in run("verify", str(tmp_path / "ledger.zip"), "--key", str(key)).output
+    assert "proves nothing" in run("verify", str(tmp_path / "ledger.zip")).output
+
+
+def test_ledger_goes_on_under_a_new_key(home: Path, tmp_path: Path) -> None:
+    records = open_records(load_settings())
+    receipt, old, new, history = (tmp_path / name for name in ("receipt.json", "old.pub", "new.pub", "history.json"))
+    receipt.write_text(json.dumps(records.ledger.receipt(0)))
+    records.close()
+    old.write_text(run("ledger", "key").output)
+    assert old.read_text().strip() in run("ledger", "rotate-key").output
+    new.write_text(run("ledger", "key").output)
+    history.write_text(run("ledger", "history").output)
+    assert "The ledger verifies" in run("ledger", "verify").output
+    run("ledger", "export", str(tmp_path / "ledger.zip"))
+    for key in (old, new):
+        run("verify", str(tmp_path / "ledger.zip"), "--key", str(key))
+        run("receipt", "verify", str(receipt), "--key", str(key), "--history", str(history))
+    run("receipt", "verify", str(receipt), "--key", str(new), code=1)
 
 
 def test_agents_are_listed_created_and_retired(home: Path) -> None:
