@@ -10,7 +10,9 @@ import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
+from core.schema import Support
 from governance.policy.condition import KINDS, STAGES, Case, Vocabulary, fields_in, numbers_in
 from governance.policy.policy import Policy
 from governance.rails import RailSet, build_rail_set
@@ -20,24 +22,30 @@ Places = Mapping[Stage, Vocabulary]
 _SPREAD = ("score", "category", "level", "stage", "domain", "role", "kind")  # the order in which alike cases are joined
 
 
-class _NoClassifier:
-    """Stands for the guard model where rails are asked for their names alone."""
+class _NoModel:
+    """Stands for the models of rails where these are asked for their names alone."""
 
     digest = "none"
+    threshold = 1.0
 
     def read(self, text: str) -> Mapping[str, float]:
         raise NotImplementedError("There is no guard model here: this rail can name its categories, not look at text.")
 
+    def weigh(self, sentence: str, passages: Sequence[str]) -> Support:
+        raise NotImplementedError("There is no support model here: this rail can name its categories, not look at text.")
 
+
+@cache
 def shipped_places() -> Places:
     """Return the places of the rails that ship; loads no model."""
-    return places_of(build_rail_set(_NoClassifier()))
+    return places_of(build_rail_set(_NoModel(), _NoModel()))
 
 
 def places_of(rails: RailSet) -> Places:
     """Return the categories that each rail may report, for each stage."""
     asked = (*rails.input, *rails.spoken, *rails.asked, *rails.across)
-    at = {"input": asked, "retrieval": rails.retrieval, "output": rails.output}
+    output = (*rails.output, rails.grounding) if rails.grounding else rails.output
+    at = {"input": asked, "retrieval": rails.retrieval, "output": output}
     return {stage: {rail.name: rail.categories for rail in at[stage]} for stage in STAGES}
 
 
