@@ -38,6 +38,7 @@ from core.datasets.dataset_manager import Progress
 from core.errors import CoreError
 from governance.errors import GovernanceError
 from governance.seed import Seeded, seed
+from governance.uptime import Heartbeat
 from governance.wiring import Workbench, open_workbench
 
 API_PREFIX = "/api/native-llm"
@@ -106,10 +107,14 @@ def _start_logging(level: str) -> None:
 
 @asynccontextmanager
 async def _closing(app: FastAPI) -> AsyncIterator[None]:
-    watch = app.state.workbench.records.watch_ledger()
+    records = app.state.workbench.records
+    watch = records.watch_ledger()
+    heartbeat = Heartbeat(records.ledger, is_ready=lambda: not health.missing_parts(app.state.workbench))
     watch.start()
+    heartbeat.start()
     yield
     watch.close()
+    heartbeat.close()
     app.state.workbench.close()
 
 

@@ -7,11 +7,17 @@ counts as a turn without a violation, and not at all where an answer is judged.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from governance.turns import TurnFact
 
 Z_95 = 1.959964
+# What a finding in released text says against: hate about groups is unfair as well as unsafe.
+PRIVACY_RAILS = ("pii", "identity_numbers", "secrets", "private_data", "exfiltration")
+UPTIME_FORMULA = "health probes that a ready server answered / probes due since the first one"
+UNFAIR = ("harm.hate",)
+NOT_UNSAFE_RAILS = (*PRIVACY_RAILS, "groundedness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,7 @@ class Score:
     Attributes:
         value: 0..1, or in `unit`; None when n is 0.
         low: Lower end of the 95 % interval; None where there is none.
+        trend: The value less that of the window before, which is as long; None where either was not measured.
         entries: Indexes of the ledger entries that were counted.
         failures: Those of `entries` that lowered the score.
     """
@@ -34,6 +41,7 @@ class Score:
     unit: str = ""
     entries: tuple[int, ...] = ()
     failures: tuple[int, ...] = ()
+    trend: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,9 @@ class Scorecard:
     Attributes:
         outcomes: How many turns ended in which way.
         principles: Constitutional adherence, per principle.
+        performance: Median and 95th percentile of time to first text, turn time, governance time and speed.
+        abuse: Questions that a rail refused: what users did, counted apart from what the agent did.
+        days: Length of the window; None for all time.
     """
 
     turns: int
@@ -61,6 +72,9 @@ class Scorecard:
     policy_adherence: Score
     uptime: Score
     principles: tuple[Score, ...]
+    performance: tuple[Score, ...]
+    abuse: Score
+    days: int | None = None
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -82,8 +96,20 @@ def percentile(values: Sequence[float], q: float) -> float | None:
     return ordered[low] + (ordered[high] - ordered[low]) * (at - low)
 
 
-def build_scorecard(facts: Sequence[TurnFact]) -> Scorecard:
-    """Compute every score from the facts of a window."""
+def quantile_interval(values: Sequence[float], q: float) -> tuple[float, float] | None:
+    """Return the 95 % interval of the q-quantile: the values at the ranks that a binomial count leaves open.
+
+    None where too few values are there for it: the 95th percentile has one from 73 values on.
+    """
+    spread = Z_95 * math.sqrt(q * (1 - q) / max(1, len(values)))
+    low, high = percentile(values, max(0.0, q - spread)), percentile(values, min(1.0, q + spread))
+    if low is None or high is None or q - spread < 0 or q + spread > 1:
+        return None
+    return low, high
+
+
+def build_scorecard(facts: Sequence[TurnFact], *, uptime: Score | None = None, days: int | None = None) -> Scorecard:
+    """Compute every score from the facts of a window; uptime comes from the server's beats, not from turns."""
     outcomes: dict[str, int] = {}
     for fact in facts:
         outcomes[fact.outcome] = outcomes.get(fact.outcome, 0) + 1
@@ -101,11 +127,13 @@ def build_scorecard(facts: Sequence[TurnFact]) -> Scorecard:
         groundedness=groundedness,
         utilization=_utilization(facts),
         cited_answers=_cited_answers(answered),
-        first_release=_timing("Time to first text, p95", [(f.entry, f.first_release_ms) for f in answered]),
-        turn_time=_timing("Turn time, p95", [(f.entry, f.total_ms) for f in facts]),
-        speed=_speed(answered),
-        errors=_errors(facts),
-        governance_time=_timing("Governance time, p95", [(f.entry, f.governance_ms) for f in facts]),
+        first_release=_timing("Time to first text, p95", _first_releases(answered)),
+        turn_time=_timing("Turn time, p95", _turn_times(facts)),
+        speed=_timing("Speed, median", _speeds(answered), q=0.5, unit="tokens/s"),
+        errors=_share_of_failures(
+            "Error rate", facts, "failed turns / turns", is_failure=lambda f: not _did_not_fail(f)
+        ),
+        governance_time=_timing("Governance time, p95", _governance_times(facts)),
         satisfaction=_satisfaction(facts),
         policy_adherence=_rate(
             "Policy adherence",
@@ -114,8 +142,69 @@ def build_scorecard(facts: Sequence[TurnFact]) -> Scorecard:
             counts=lambda f: f.review in ("upheld", "overturned"),
             good=lambda f: f.review == "upheld",
         ),
-        uptime=_not_measured("Uptime", "answered health probes / health probes"),
+        uptime=uptime or _not_measured("Uptime", UPTIME_FORMULA),
         principles=_principles(facts, answered),
+        performance=_performance(facts, answered),
+        abuse=_share_of_failures(
+            "Refused questions",
+            facts,
+            "turns refused for what the user wrote / turns; it lowers no score of the agent",
+            is_failure=_is_refused_question,
+        ),
+        days=days,
+    )
+
+
+def with_trend(card: Scorecard, *, before: Scorecard) -> Scorecard:
+    """Return the scorecard with each score's change against that of the window before."""
+    changes: dict[str, Any] = {}
+    for field in fields(card):
+        now, then = getattr(card, field.name), getattr(before, field.name)
+        if isinstance(now, Score):
+            changes[field.name] = _trended(now, then)
+        elif field.name in ("principles", "performance"):
+            changes[field.name] = tuple(map(_trended, now, then))
+    return replace(card, **changes)
+
+
+def _trended(now: Score, then: Score) -> Score:
+    known = now.value is not None and then.value is not None
+    return replace(now, trend=(now.value or 0.0) - (then.value or 0.0)) if known else now
+
+
+def _is_refused_question(fact: TurnFact) -> bool:
+    return fact.outcome in ("refused", "escalated") and any(finding.startswith("input:") for finding in fact.findings)
+
+
+def _first_releases(answered: Sequence[TurnFact]) -> list[tuple[int, float | None]]:
+    return [(fact.entry, fact.first_release_ms) for fact in answered]
+
+
+def _turn_times(facts: Sequence[TurnFact]) -> list[tuple[int, float | None]]:
+    return [(fact.entry, fact.total_ms) for fact in facts]
+
+
+def _governance_times(facts: Sequence[TurnFact]) -> list[tuple[int, float | None]]:
+    return [(fact.entry, fact.governance_ms) for fact in facts]
+
+
+def _speeds(answered: Sequence[TurnFact]) -> list[tuple[int, float | None]]:
+    """Return output tokens per second of generation."""
+    known = [fact for fact in answered if fact.output_tokens and fact.generate_ms]
+    return [(f.entry, (f.output_tokens or 0) / ((f.generate_ms or 0) / 1000)) for f in known]
+
+
+def _performance(facts: Sequence[TurnFact], answered: Sequence[TurnFact]) -> tuple[Score, ...]:
+    measured = (
+        ("Time to first text", _first_releases(answered), "ms"),
+        ("Turn time", _turn_times(facts), "ms"),
+        ("Governance time", _governance_times(facts), "ms"),
+        ("Speed", _speeds(answered), "tokens/s"),
+    )
+    return tuple(
+        _timing(f"{name}, p{q:.0%}".removesuffix("%"), values, q=q, unit=unit)
+        for name, values, unit in measured
+        for q in (0.5, 0.95)
     )
 
 
@@ -130,15 +219,15 @@ def _compliance(facts: Sequence[TurnFact]) -> Score:
 
 
 def _groundedness(facts: Sequence[TurnFact]) -> Score:
-    judged = [fact for fact in facts if fact.quotations_checked]
-    checked = sum(fact.quotations_checked for fact in judged)
-    supported = sum(fact.quotations_supported for fact in judged)
-    bad = [fact.entry for fact in judged if fact.quotations_supported < fact.quotations_checked]
+    judged = [fact for fact in facts if fact.sentences_checked]
+    checked = sum(fact.sentences_checked for fact in judged)
+    supported = sum(fact.sentences_supported for fact in judged)
+    bad = [fact.entry for fact in judged if fact.sentences_supported < fact.sentences_checked]
     return _proportion(
         "Groundedness",
         supported,
         checked,
-        "quotations that stand verbatim in the evidence they cite / quotations",
+        "released sentences that the evidence supports / released sentences that claim something beside evidence",
         entries=[fact.entry for fact in judged],
         failures=bad,
     )
@@ -163,21 +252,6 @@ def _cited_answers(answered: Sequence[TurnFact]) -> Score:
     )
 
 
-def _errors(facts: Sequence[TurnFact]) -> Score:
-    failed = [fact.entry for fact in facts if fact.outcome == "failed"]
-    entries = [fact.entry for fact in facts]
-    return _proportion("Error rate", len(failed), len(facts), "failed turns / turns", entries=entries, failures=failed)
-
-
-def _speed(answered: Sequence[TurnFact]) -> Score:
-    rates = [(f.entry, f.output_tokens / (f.generate_ms / 1000)) for f in answered if f.output_tokens and f.generate_ms]
-    value = percentile([rate for _, rate in rates], 0.5)
-    entries = tuple(entry for entry, _ in rates)
-    return Score(
-        "Speed, median", value, len(rates), "output tokens / second of generation", unit="tokens/s", entries=entries
-    )
-
-
 def _satisfaction(facts: Sequence[TurnFact]) -> Score:
     return _rate(
         "Satisfaction",
@@ -189,26 +263,29 @@ def _satisfaction(facts: Sequence[TurnFact]) -> Score:
 
 
 def _principles(facts: Sequence[TurnFact], answered: Sequence[TurnFact]) -> tuple[Score, ...]:
-    def clean_of(*words: str) -> Callable[[TurnFact], bool]:
-        return lambda f: not any(word in category for category in f.violations or () for word in words)
-
     audited = [fact for fact in facts if fact.violations is not None]
     return (
-        _not_measured("Fairness", "paired prompts answered alike / pairs; needs an evaluation run"),
+        _rate(
+            "Fairness",
+            audited,
+            "turns that released no hate about a group / turns audited",
+            counts=lambda _: True,
+            good=lambda f: not any(violation in UNFAIR for violation in f.violations or ()),
+        ),
         replace(_cited_answers(answered), name="Transparency"),
         _rate(
             "Privacy",
             audited,
             "turns that released no personal data or secret / turns audited",
             counts=lambda _: True,
-            good=clean_of("pii", "secret"),
+            good=lambda f: not any(_rail(violation) in PRIVACY_RAILS for violation in f.violations or ()),
         ),
         _rate(
             "Safety",
             audited,
-            "turns that released no harmful text / turns audited",
+            "turns that released nothing harmful or dangerous / turns audited",
             counts=lambda _: True,
-            good=clean_of("harm", "injection"),
+            good=lambda f: all(_rail(violation) in NOT_UNSAFE_RAILS for violation in f.violations or ()),
         ),
         _rate(
             "Accountability",
@@ -218,6 +295,10 @@ def _principles(facts: Sequence[TurnFact], answered: Sequence[TurnFact]) -> tupl
             good=lambda f: f.violations is not None,
         ),
     )
+
+
+def _rail(violation: str) -> str:
+    return violation.partition(".")[0]
 
 
 def _trust(*parts: Score) -> Score:
@@ -248,6 +329,15 @@ def _rate(
     return _proportion(name, len(counted) - len(bad), len(counted), formula, entries=entries, failures=bad)
 
 
+def _share_of_failures(
+    name: str, facts: Sequence[TurnFact], formula: str, *, is_failure: Callable[[TurnFact], bool]
+) -> Score:
+    """Return a rate that is better the lower it is."""
+    failed = [fact.entry for fact in facts if is_failure(fact)]
+    entries = [fact.entry for fact in facts]
+    return _proportion(name, len(failed), len(facts), formula, entries=entries, failures=failed)
+
+
 def _proportion(
     name: str, successes: int, n: int, formula: str, *, entries: Sequence[int], failures: Sequence[int]
 ) -> Score:
@@ -257,16 +347,13 @@ def _proportion(
     return Score(name, successes / n, n, formula, low, high, entries=tuple(entries), failures=tuple(failures))
 
 
-def _timing(name: str, values: Sequence[tuple[int, float | None]]) -> Score:
+def _timing(name: str, values: Sequence[tuple[int, float | None]], *, q: float = 0.95, unit: str = "ms") -> Score:
     known = [(entry, value) for entry, value in values if value is not None]
-    return Score(
-        name,
-        percentile([value for _, value in known], 0.95),
-        len(known),
-        "95th percentile over turns",
-        unit="ms",
-        entries=tuple(entry for entry, _ in known),
-    )
+    numbers = [value for _, value in known]
+    low, high = quantile_interval(numbers, q) or (None, None)
+    formula = f"{'median' if q == 0.5 else f'{q:.0%} quantile'} over turns"
+    entries = tuple(entry for entry, _ in known)
+    return Score(name, percentile(numbers, q), len(known), formula, low, high, unit, entries)
 
 
 def _not_measured(name: str, formula: str) -> Score:

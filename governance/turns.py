@@ -23,7 +23,8 @@ class TurnFact:
 
     Attributes:
         entry: Index of the entry in the ledger.
-        violations: Findings in the released text that the policy does not allow; None when it was not audited.
+        violations: "rail.category" of what was released against the policy; None when it was not audited.
+        sentences_checked: Released sentences that claimed something and were held against evidence.
         rating: 1 for helpful, 0 for not; None when nobody rated.
         review: The last judgement of a reviewer that counts; None without one.
     """
@@ -41,8 +42,8 @@ class TurnFact:
     model: str
     findings: tuple[str, ...]
     violations: tuple[str, ...] | None
-    quotations_checked: int
-    quotations_supported: int
+    sentences_checked: int
+    sentences_supported: int
     cited: int
     cited_datasets: tuple[str, ...]
     datasets_attached: int
@@ -218,9 +219,9 @@ def _fact(entry: Entry, rating: int | None, review: Judgement | None) -> TurnFac
         retrieval=body["retrieval"],
         model=body["model"]["name"],
         findings=tuple(f"{f['stage']}:{f['category']}" for f in body["findings"]),
-        violations=None if violations is None else tuple(v["category"] for v in violations),
-        quotations_checked=body["quotations"]["checked"],
-        quotations_supported=body["quotations"]["supported"],
+        violations=None if violations is None else tuple(f"{v['rail']}.{v['category']}" for v in violations),
+        sentences_checked=body["groundedness"]["checked"],
+        sentences_supported=body["groundedness"]["supported"],
         cited=len(body["cited"]),
         cited_datasets=tuple(_cited_datasets(body["evidence"], body["cited"])),
         datasets_attached=body["datasets_attached"],

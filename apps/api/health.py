@@ -45,10 +45,15 @@ async def live() -> Live:
 @router.get("/ready", responses={503: {"model": Ready, "description": "A part does not work"}})
 def ready(bench: Bench, response: Response) -> Ready:
     """Look at every part that a turn needs."""
-    missing = [name for name, works in _parts(bench).items() if not _works(name, works)]
+    missing = missing_parts(bench)
     response.status_code = 503 if missing else 200
     response.headers["cache-control"] = "no-store"
     return Ready(ready=not missing, missing=missing)
+
+
+def missing_parts(bench: Workbench) -> list[str]:
+    """Return the names of the parts of a turn that don't work."""
+    return [name for name, works in _parts(bench).items() if not _works(name, works)]
 
 
 def _parts(bench: Workbench) -> dict[str, Callable[[], object]]:

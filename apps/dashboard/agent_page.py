@@ -11,7 +11,7 @@ from apps.dashboard.session import records, viewer
 from apps.dashboard.tiles import draw_chart, draw_tiles, draw_turns_table
 from apps.dashboard.words import DASH, count_text
 from governance.schema import AgentView
-from governance.scorecard import Score, Scorecard, build_scorecard, percentile
+from governance.scorecard import Score, Scorecard, percentile
 from governance.turns import TurnFact
 
 LATEST = 10
@@ -38,7 +38,7 @@ def draw_agent() -> None:
             icon=":material/chat:",
         )
         return
-    _draw_scores(build_scorecard(facts), facts)
+    _draw_scores(records().metrics.scorecard_of(facts, agent_id=chosen.agent_id, days=chosen.days), facts)
     st.subheader("Latest turns")
     draw_turns_table(facts[:LATEST], names=chosen.names, key="latest")
 
@@ -87,7 +87,7 @@ def _draw_scores(card: Scorecard, facts: Sequence[TurnFact]) -> None:
         )
         draw_tiles([card.errors, card.uptime], columns=2)
     st.subheader("Datasets and oversight")
-    draw_tiles([card.utilization, card.cited_answers, card.policy_adherence], columns=3)
+    draw_tiles([card.utilization, card.cited_answers, card.policy_adherence, card.abuse])
     if any(fact.cited_datasets for fact in facts):
         draw_chart(dataset_chart(facts), key="datasets")
     else:

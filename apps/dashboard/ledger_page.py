@@ -7,7 +7,7 @@ import streamlit as st
 
 from apps.dashboard.session import records, viewer
 from apps.dashboard.tiles import TIME
-from apps.dashboard.words import DASH
+from apps.dashboard.words import DASH, parse_entries
 from governance.ledger import WitnessState, check_ledger
 from governance.records import utc_now
 
@@ -120,8 +120,15 @@ def _draw_key() -> None:
 
 
 def _draw_entries() -> None:
-    st.subheader("Latest entries")
-    latest = records().ledger.entries(newest_first=True, limit=LATEST)
+    chosen = parse_entries(st.query_params.get("entries", ""))
+    if chosen is None:
+        st.subheader("Latest entries")
+        latest = records().ledger.entries(newest_first=True, limit=LATEST)
+    else:
+        st.subheader("The entries behind a number")
+        first, last = min(chosen), max(chosen)
+        between = records().ledger.entries(after=first - 1, limit=last - first + 1)
+        latest = [entry for entry in reversed(between) if entry.index in chosen]
     st.caption("Newest first")
     st.dataframe(
         [

@@ -7,7 +7,7 @@ import streamlit as st
 
 from apps.dashboard.figures import agent_colour, interval_chart, outcomes_over_time, timing_chart
 from apps.dashboard.filters import choose_filters, load_turns
-from apps.dashboard.session import may, viewer
+from apps.dashboard.session import may, records, viewer
 from apps.dashboard.tiles import draw_chart, draw_tiles, draw_turns_table
 from apps.dashboard.words import DASH, UNSAVED, interval_text
 from governance.scorecard import Score, Scorecard, build_scorecard
@@ -37,7 +37,7 @@ def draw_overview() -> None:
             icon=":material/chat:",
         )
         return
-    card = build_scorecard(facts)
+    card = records().metrics.scorecard_of(facts, agent_id=chosen.agent_id, days=chosen.days)
     draw_tiles([card.trust, card.compliance, card.groundedness, card.satisfaction])
     left, right = st.columns(2)
     with left:

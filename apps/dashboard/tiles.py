@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 import streamlit as st
 
-from apps.dashboard.words import DASH, entries_text, interval_text, score_text, turn_rows
+from apps.dashboard.words import DASH, entries_text, interval_text, score_text, trend_text, turn_rows
 from governance.scorecard import Score
 from governance.turns import TurnFact
 
 TURNS_PAGE = "turns_page.py"
 TURN_PAGE = "turn_page.py"
+LEDGER_PAGE = "ledger_page.py"
 MOST_LINKED = 1_000  # an address must stay one
 TIME = st.column_config.DatetimeColumn("Time (UTC)", format="YYYY-MM-DD HH:mm:ss", timezone="UTC")
 TURN_COLUMNS = {
@@ -80,21 +81,26 @@ def _draw_tile(score: Score) -> None:
         st.caption("not measured" if score.value is None else f"n = {score.n:,}")
         if score.low is not None:
             st.caption(f"95% interval {interval_text(score)}")
+        if (trend := trend_text(score)) is not None:
+            st.caption(f"{trend} against the window before")
     with st.popover("How it is counted", type="tertiary", key=f"popover {score.name}"):
         st.markdown(f"**{score.name}** = {score.formula}")
         if score.value is None:
             st.caption("Nothing in this window to count, so there is no number.")
             return
+        if score.name == "Uptime":
+            _link("Ledger entries behind it", score.entries, page=LEDGER_PAGE)
+            return
         _link("Turns behind it", score.entries)
         if score.failures:
-            _link("Turns that lowered it", score.failures)
+            _link("Turns that count as failures", score.failures)
 
 
-def _link(label: str, entries: Sequence[int]) -> None:
+def _link(label: str, entries: Sequence[int], *, page: str = TURNS_PAGE) -> None:
     linked = sorted(entries)[-MOST_LINKED:]
     more = f" (the latest {len(linked):,})" if len(linked) < len(entries) else ""
     st.page_link(
-        TURNS_PAGE,
+        page,
         label=f"{label}: {len(entries):,}{more}",
         icon=":material/arrow_forward:",
         query_params={"entries": entries_text(linked)},

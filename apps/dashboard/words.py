@@ -72,10 +72,19 @@ def score_text(score: Score) -> str:
 
 
 def interval_text(score: Score) -> str:
-    """Return a rate's 95 % interval, or a dash."""
+    """Return a score's 95 % interval, or a dash."""
     if score.low is None or score.high is None:
         return DASH
+    if score.unit:
+        return f"{score.low:,.0f} to {score.high:,.0f} {score.unit}"
     return f"{score.low:.1%} to {score.high:.1%}"
+
+
+def trend_text(score: Score) -> str | None:
+    """Return the change against the window before, with its sign; None where there is none to tell."""
+    if score.trend is None:
+        return None
+    return f"{score.trend:+,.1f} {score.unit}" if score.unit else f"{score.trend:+.1%}"
 
 
 def ms_text(value: float | None) -> str:

@@ -2,11 +2,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance.scorecard import build_scorecard, percentile, wilson
-from governance.turns import TurnFact
+from core.schema import Message
+from governance.scorecard import build_scorecard, percentile, quantile_interval, wilson, with_trend
+from governance.turns import TurnFact, turn_facts
+from tests.governance.door import Door, closed
 
 CLEAN = TurnFact(
     entry=0,
@@ -22,8 +24,8 @@ CLEAN = TurnFact(
     model="m",
     findings=(),
     violations=(),
-    quotations_checked=1,
-    quotations_supported=1,
+    sentences_checked=1,
+    sentences_supported=1,
     cited=1,
     cited_datasets=("d1",),
     datasets_attached=4,
@@ -37,8 +39,8 @@ REFUSED = replace(
     CLEAN,
     outcome="refused",
     action="block",
-    quotations_checked=0,
-    quotations_supported=0,
+    sentences_checked=0,
+    sentences_supported=0,
     cited=0,
     cited_datasets=(),
     retrieval="none",
@@ -78,8 +80,8 @@ def test_scorecard_computes_each_score_from_the_turns() -> None:
     assert privacy.value == 0.75
 
 
-def test_scorecard_counts_an_unsupported_quotation() -> None:
-    card = build_scorecard(numbered([CLEAN, replace(CLEAN, quotations_checked=3, quotations_supported=2)]))
+def test_scorecard_counts_an_unsupported_sentence() -> None:
+    card = build_scorecard(numbered([CLEAN, replace(CLEAN, sentences_checked=3, sentences_supported=2)]))
     assert card.groundedness.value == 0.75
     assert card.groundedness.failures == (1,)
 
@@ -97,6 +99,7 @@ def test_error_rate_names_the_failed_turns() -> None:
     assert card.errors.failures == (1,)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 30))
 def test_trust_falls_after_violations_and_recovers_with_clean_turns(clean: int, bad: int) -> None:
     violating = replace(CLEAN, violations=("pii.email",))
@@ -107,12 +110,13 @@ def test_trust_falls_after_violations_and_recovers_with_clean_turns(clean: int, 
     assert fallen is not None
     assert recovered is not None
     assert recovered > fallen
-    per_turn = replace(CLEAN, violations=("pii.email",), quotations_supported=0)
+    per_turn = replace(CLEAN, violations=("pii.email",), sentences_supported=0)
     worst = build_scorecard(numbered([CLEAN] * clean + [per_turn] * bad)).trust.value
     assert worst is not None
     assert worst <= fallen
 
 
+@settings(deadline=None)
 @given(st.integers(1, 50), st.integers(1, 50))
 def test_correct_refusals_never_lower_trust(clean: int, refused: int) -> None:
     before = build_scorecard(numbered([CLEAN] * clean)).trust.value
@@ -122,6 +126,7 @@ def test_correct_refusals_never_lower_trust(clean: int, refused: int) -> None:
     assert after >= before
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([CLEAN, REFUSED, replace(CLEAN, violations=("harm.hate",))]), min_size=1), st.randoms())
 def test_scores_do_not_depend_on_the_order_of_turns(facts: list[TurnFact], random: object) -> None:
     shuffled = list(facts)
@@ -131,6 +136,7 @@ def test_scores_do_not_depend_on_the_order_of_turns(facts: list[TurnFact], rando
     assert one.compliance.value == two.compliance.value
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(1, 200))
 def test_wilson_holds_the_rate_and_narrows_with_n(successes: int, n: int) -> None:
     successes = min(successes, n)
@@ -145,6 +151,88 @@ def test_wilson_holds_the_rate_and_narrows_with_n(successes: int, n: int) -> Non
 def test_wilson_matches_published_values() -> None:
     low, high = wilson(81, 263)  # Newcombe 1998, table I
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
+
+
+@pytest.mark.parametrize(
+    ("violation", "lowered"),
+    [
+        ("pii.email", {"Privacy"}),
+        ("secrets.api_key", {"Privacy"}),
+        ("identity_numbers.US_PASSPORT", {"Privacy"}),
+        ("exfiltration.link", {"Privacy"}),
+        ("harm.weapons", {"Safety"}),
+        ("unsafe_code.destroys", {"Safety"}),
+        ("harm.hate", {"Fairness", "Safety"}),
+    ],
+)
+def test_violation_lowers_the_principles_that_it_is_against(violation: str, lowered: set[str]) -> None:
+    card = build_scorecard(numbered([CLEAN, replace(CLEAN, violations=(violation,))]))
+    assert {score.name for score in card.principles if score.value != 1.0} == lowered
+    assert all(score.failures == (1,) for score in card.principles if score.name in lowered)
+
+
+def test_refused_questions_are_counted_apart_and_lower_nothing() -> None:
+    abuse = replace(REFUSED, findings=("input:weapons",))
+    card = build_scorecard(numbered([CLEAN, abuse, replace(REFUSED, findings=("output:email",))]))
+    assert (card.abuse.value, card.abuse.failures) == (1 / 3, (1,))
+    others = [*card.principles, card.compliance, card.groundedness]
+    assert all(score.value in (None, 1.0) for score in others)
+
+
+def test_performance_has_median_and_95th_percentile_with_intervals() -> None:
+    turns = [replace(CLEAN, total_ms=float(ms)) for ms in range(1, 101)]
+    scores = {score.name: score for score in build_scorecard(numbered(turns)).performance}
+    assert len(scores) == 8
+    median, slowest = scores["Turn time, p50"], scores["Turn time, p95"]
+    assert (median.value, slowest.value, slowest.n) == (50.5, pytest.approx(95.05), 100)
+    assert (median.low, median.high) == (pytest.approx(40.80, abs=0.01), pytest.approx(60.20, abs=0.01))
+    assert slowest.low is not None
+    assert slowest.low < 95.05 < (slowest.high or 0)
+    few = {score.name: score for score in build_scorecard(numbered(turns[:20])).performance}
+    assert few["Turn time, p95"].low is None, "20 values leave the 95th percentile open upwards"
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=200), st.sampled_from([0.5, 0.95]))
+def test_quantile_interval_holds_the_quantile(values: list[float], q: float) -> None:
+    interval = quantile_interval(values, q)
+    value = percentile(values, q)
+    assert value is not None
+    assert interval is None or interval[0] <= value <= interval[1]
+    assert interval is not None or len(values) < 73
+
+
+def test_trend_is_the_change_against_the_window_before() -> None:
+    now = build_scorecard(numbered([CLEAN, replace(CLEAN, violations=("pii.email",))]))
+    before = build_scorecard(numbered([CLEAN, replace(CLEAN, total_ms=500.0)]))
+    card = with_trend(now, before=before)
+    assert card.compliance.trend == -0.5
+    assert card.turn_time.trend == pytest.approx(300.0 - 490.0)
+    assert {score.name: score.trend for score in card.principles}["Privacy"] == -0.5
+    assert card.satisfaction.trend is None
+    assert with_trend(now, before=build_scorecard([])).compliance.trend is None
+
+
+@settings(deadline=None)
+@given(st.integers(1, 60), st.integers(1, 60))
+def test_trust_grows_with_the_number_of_clean_turns(fewer: int, more: int) -> None:
+    few, many = sorted((fewer, more))
+    one, two = (build_scorecard(numbered([CLEAN] * n)).trust.value for n in (few, many))
+    assert one is not None
+    assert two is not None
+    assert one <= two < 1
+
+
+def test_released_violation_names_its_rail(door: Door) -> None:
+    actor = door.user("ada")
+    turn = door.native_llm.chat(actor, door.agent(actor), [Message("user", "What is paid for meals?")])
+    body = dict(closed(list(turn)).record)
+    body["released_violations"] = [{"rail": "pii", "category": "email", "score": 1.0, "start": 0, "end": 3}]
+    door.ledger.append("turn.closed", body, turn_id="t2", agent_id="a", actor_id="ada")
+    facts = turn_facts(door.ledger)
+    assert [fact.violations for fact in facts] == [("pii.email",), ()]
+    privacy = next(score for score in build_scorecard(facts).principles if score.name == "Privacy")
+    assert (privacy.value, privacy.failures) == (0.5, (facts[0].entry,))
 
 
 def test_percentile_interpolates_and_knows_nothing() -> None:
