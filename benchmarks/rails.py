@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.machine import describe_machine
 from core.encoder.guard_reader import GuardReader
+from core.rag.support import SupportReader
 from core.schema import Message
 from governance.governance_engine import GovernanceEngine
 from governance.policy import PolicyBook, load_policy
@@ -44,7 +45,8 @@ DENSE = (
 
 def main() -> None:
     """Print all tables."""
-    rails = build_rail_set(GuardReader(POLICIES.parent / "models" / "guard"))
+    models = POLICIES.parent / "models"
+    rails = build_rail_set(GuardReader(models / "guard"), SupportReader(models / "support"))
     started = time.perf_counter()
     policy = load_policy(POLICIES, vocabulary=rails.vocabulary())
     load_ms = 1000 * (time.perf_counter() - started)

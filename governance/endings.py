@@ -22,6 +22,7 @@ def gate_ending(record: TurnRecord, gate: ReleaseGate, *, answered: Outcome, tex
     """Return how a turn ends whose whole text the gate has seen; note in the record what the gate found."""
     record.note("output", gate.decision, gate.findings, gate.rail_ms)
     record.max_held_chars = gate.max_held_chars
+    record.grounding = record.governance.check_grounding(text, record.evidence)
     if not gate.decision.allowed:
         return ending_of(gate.decision)
     if is_refusal(text):

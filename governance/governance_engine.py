@@ -13,7 +13,7 @@ from core.schema import Evidence, Message
 from governance.errors import PolicyError, RailError
 from governance.policy import Places, Policy, PolicyBook, Ruling, places_of
 from governance.policy.policy import NO_FINDING
-from governance.rails import Masker, RailRunner, RailSet, allow_contacts, merge_spans
+from governance.rails import Grounding, Masker, RailRunner, RailSet, allow_contacts, merge_spans
 from governance.release import ReleaseGate
 from governance.schema import Action, Actor, AgentView, Decision, Finding, Rail, Stage, Verdict
 
@@ -160,15 +160,27 @@ class GovernanceEngine:
         return EvidenceVerdict(tuple(kept), tuple(dropped), tuple(findings), _of_passages(decisions, dropped), rail_ms)
 
     def open_gate(
-        self, *, agent: AgentView, actor: Actor, masker: Masker | None = None, released: bool = False
+        self,
+        *,
+        agent: AgentView,
+        actor: Actor,
+        masker: Masker | None = None,
+        released: bool = False,
+        evidence: Sequence[Evidence] = (),
     ) -> ReleaseGate:
-        """Return the gate that an answer has to pass; `released` says that a reviewer released exactly this answer."""
+        """Return the gate that an answer with this evidence has to pass; `released`: a reviewer released exactly it."""
 
         def judge(findings: Sequence[Finding]) -> Ruling:
             return self._decide(findings, stage="output", agent=agent, actor=actor, released=released)
 
         rails = allow_contacts(self._rails, agent.allow).output
+        if evidence and self._rails.grounding:
+            rails = (*rails, self._rails.grounding.over(evidence))
         return ReleaseGate(rails, runner=self._runner, judge=judge, masker=masker or Masker())
+
+    def check_grounding(self, text: str, evidence: Sequence[Evidence]) -> Grounding:
+        """Count the sentences of a released text that claim something, and those that the turn's evidence supports."""
+        return self._rails.grounding.over(evidence).check(text) if self._rails.grounding else Grounding()
 
     def audit_output(self, text: str, *, agent: AgentView, actor: Actor, released: bool = False) -> Verdict:
         """Check a whole answer after the fact, with the rails of the output."""

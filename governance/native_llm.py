@@ -186,7 +186,9 @@ class NativeLLM:
         yield EvidenceFound(record.evidence)
 
         withheld = release.answer if release else ""
-        gate = record.governance.open_gate(agent=agent, actor=actor, masker=masker, released=bool(withheld))
+        gate = record.governance.open_gate(
+            agent=agent, actor=actor, masker=masker, released=bool(withheld), evidence=record.evidence
+        )
         if found.outcome == "nothing" or (found.outcome == "found" and not record.evidence):
             text = self._refusal(record, conversation, config) or _nothing_found(found)
             yield from answer.offer(gate.push(text))

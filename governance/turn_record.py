@@ -13,6 +13,7 @@ from core.schema import Evidence, Finish, GenerateConfig, Message, ModelInfo, di
 from governance.agents import agent_digest
 from governance.governance_engine import GovernanceEngine
 from governance.quotations import QuotationCheck
+from governance.rails import Grounding
 from governance.schema import Actor, AgentView, Decision, Finding, Outcome, Stage
 
 
@@ -49,6 +50,7 @@ class TurnRecord:
     release: dict[str, Any] | None = None
     generated: str = ""
     notices: tuple[str, ...] = ()
+    grounding: Grounding = field(default_factory=Grounding)
     asked: dict[str, Any] = field(default_factory=lambda: {"messages_digest": None, "config": None})
 
     def __post_init__(self) -> None:
@@ -111,6 +113,7 @@ class TurnRecord:
             "released_digest": digest_of(text.encode()),
             "released_chars": len(text),
             "max_held_chars": self.max_held_chars,
+            "groundedness": asdict(self.grounding),
             "quotations": {"checked": quotations.checked, "supported": quotations.supported},
             "cited": list(quotations.cited),
             "released_violations": None if audit is None else [asdict(each) for each in audit],

@@ -17,6 +17,7 @@ from core.rag.lexical import open_lexical
 from core.rag.prompt import render_prompt
 from core.rag.reader import Reader
 from core.rag.retriever import HybridRetriever
+from core.rag.support import SupportReader
 from core.rag.vectors import open_vectors
 from core.schema import Engine
 from governance.agents import AgentDraft
@@ -84,7 +85,7 @@ def open_workbench(settings: Settings) -> Workbench:
 
 def build_governance(settings: Settings, *, versions: PolicyVersions | None = None) -> GovernanceEngine:
     """Join the rails with the policies that ship and their active versions; None for what ships alone."""
-    rails = build_rail_set(_open_guard(settings))
+    rails = build_rail_set(_open_guard(settings), SupportReader(DATA / "models" / "support"))
     policies = PolicyBook(DATA / "policies", vocabulary=rails.vocabulary(), versions=versions)
     return GovernanceEngine(rails, policies, deadline_s=settings.rail_deadline_s)
 

@@ -32,7 +32,7 @@ class _NoModel:
         raise NotImplementedError("There is no guard model here: this rail can name its categories, not look at text.")
 
     def weigh(self, sentence: str, passages: Sequence[str]) -> Support:
-        raise NotImplementedError("There is no support model here: this rail can name its categories, not look at text.")
+        raise NotImplementedError("There is no support model here: this rail can name its categories alone.")
 
 
 @cache

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from governance.rails.duties import build_duties_rail
 from governance.rails.exfiltration import build_exfiltration_rail
+from governance.rails.groundedness import GroundednessRail, SupportModel
 from governance.rails.guard import Classifier, GuardRail
 from governance.rails.harm import build_distress_rail, build_harm_rail
 from governance.rails.identity_numbers import build_identity_numbers_rail
@@ -46,6 +47,7 @@ class RailSet:
         spoken: Rails of the input for what the user wrote alone: an assistant that declines speaks of its rules.
         asked: Rails of the input for the user's last message alone: what it asks for, not what was asked before.
         across: Rails of the input that also look for one attack split over several messages.
+        grounding: The rail of the output that needs the turn's evidence; None where nothing can be cited.
     """
 
     input: Sequence[NamingRail]
@@ -54,6 +56,7 @@ class RailSet:
     retrieval: Sequence[NamingRail]
     output: Sequence[NamingRail]
     asked: Sequence[NamingRail] = ()
+    grounding: GroundednessRail | None = None
 
     def all(self) -> dict[str, NamingRail]:
         """Return every rail by its name."""
@@ -61,22 +64,26 @@ class RailSet:
 
     def _each(self) -> Iterator[NamingRail]:
         yield from (*self.input, *self.spoken, *self.asked, *self.across, *self.retrieval, *self.output)
+        if self.grounding is not None:
+            yield self.grounding
 
     def vocabulary(self) -> dict[str, frozenset[str]]:
         """Return the categories that each rail may report."""
         return {name: rail.categories for name, rail in self.all().items()}
 
 
-def build_rail_set(classifier: Classifier) -> RailSet:
+def build_rail_set(classifier: Classifier, support: SupportModel) -> RailSet:
     """Build the rails that ship.
 
     Args:
         classifier: The guard model.
+        support: The model that weighs sentences against passages.
     """
     pii, secrets, injection, harm = build_pii_rail(), build_secrets_rail(), build_injection_rail(), build_harm_rail()
     numbers = build_identity_numbers_rail()  # fit for whole texts alone
     exfiltration, duties = build_exfiltration_rail(), build_duties_rail()
     return RailSet(
+        grounding=GroundednessRail(support),
         input=(pii, numbers, secrets, injection, harm, build_distress_rail()),
         spoken=(GuardRail(classifier),),
         asked=(PrivateDataRail(), duties),

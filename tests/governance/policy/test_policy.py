@@ -67,6 +67,9 @@ RULES: list[tuple[str, str, tuple[str, str, float, Stage, Level], tuple[str, str
     ("harm.review-mentions", "escalate", ("harm", "weapons", 0.6, "input", "enhanced"), ("harm", "weapons", 0.6, "output", "enhanced")),
     ("harm.refuse-mentions", "block", ("harm", "weapons", 0.6, "output", "maximum"), ("harm", "weapons", 0.6, "output", "enhanced")),
     ("harm.help-in-distress", "escalate", ("distress", "self_harm", 0.9, "input", "standard"), ("harm", "self_harm", 0.95, "output", "standard")),
+    ("facts.allow-flagged-sentences", "allow", ("groundedness", "unsupported_claim", 0.9, "output", "standard"), ("groundedness", "unsupported_claim", 0.9, "output", "enhanced")),
+    ("facts.warn-of-flagged-sentences", "allow", ("groundedness", "wrong_citation", 1.0, "output", "enhanced"), ("groundedness", "wrong_citation", 1.0, "output", "standard")),
+    ("facts.refuse-unsupported-sentences", "block", ("groundedness", "number_contradicted", 0.8, "output", "maximum"), ("groundedness", "uncited_claim", 0.5, "output", "maximum")),
     ("harm.refuse-self-harm-advice", "block", ("harm", "self_harm", 0.95, "output", "standard"), ("harm", "weapons", 0.95, "output", "standard")),
 ]  # fmt: skip
 
