@@ -1,9 +1,12 @@
-"""The guard model at work: how likely a text is an attack or a harmful request, and of which kind, in one pass."""
+"""The guard model at work: how likely a text is an attack or a harmful request, of which kind, and the names in it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.encoder.onnx_encoder import OnnxEncoder
 from core.encoder.packing import CLS, SEP
@@ -13,6 +16,22 @@ WINDOW = 126  # tokens that are read together, as in training
 STRIDE = 32  # of them that the next window reads again
 MAX_WINDOWS = 32
 ROWS = 8  # windows of one pass
+ENTITIES = ("PERSON", "LOCATION", "ORGANISATION", "DATE")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A stretch of a text that names something.
+
+    Attributes:
+        entity: One of `ENTITIES`.
+        probability: That its surest token is part of a name of any kind.
+    """
+
+    start: int
+    end: int
+    entity: str
+    probability: float
 
 
 class GuardReader:
@@ -53,3 +72,39 @@ class GuardReader:
             logits = self._encoder.run(rows[first : first + ROWS])[0]
             highest = np.maximum(highest, logits.max(axis=0))
         return dict(zip(self.labels, (1 / (1 + np.exp(-highest))).tolist(), strict=True))
+
+    def find_names(self, text: str, *, least: float = 0.5) -> list[Name]:
+        """Return the names in the whole of a text, in order; names of at least that probability."""
+        encoding = self._encoder.tokenizer.encode(text, add_special_tokens=False)
+        if not encoding.ids:
+            return []
+        scores = self._read_tags(encoding.ids)
+        odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+        chances = 1 - odds[:, 0] / odds.sum(axis=1)
+        tags = 1 + scores[:, 1:].argmax(axis=1)
+        names = list[Name]()
+        for tag, chance, (start, end) in zip(tags.tolist(), chances.tolist(), encoding.offsets, strict=True):
+            if chance < least:
+                continue
+            entity = ENTITIES[(tag - 1) // 2]
+            last = names[-1] if names else None
+            goes_on = last is not None and (start == last.end or (tag % 2 == 0 and not text[last.end : start].strip()))
+            if last is not None and goes_on and (entity == last.entity or start == last.end):
+                names[-1] = Name(last.start, end, last.entity, max(chance, last.probability))
+            else:
+                names.append(Name(start, end, entity, chance))
+        return names
+
+    def _read_tags(self, ids: list[int]) -> NDArray[Any]:
+        """Return the scores of the tags for every token; where windows overlap, those of the one that reads more of it."""
+        starts = list(range(0, max(1, len(ids) - STRIDE), WINDOW - STRIDE))
+        rows = [[CLS, *ids[start : start + WINDOW], SEP] for start in starts]
+        pieces = list[NDArray[Any]]()
+        for first in range(0, len(rows), ROWS):
+            pieces.extend(self._encoder.run(rows[first : first + ROWS])[1])
+        cut = STRIDE // 2
+        kept = [
+            piece[1 + (cut if at else 0) : 1 + (len(row) - 2 if at == len(rows) - 1 else WINDOW - cut)]
+            for at, (piece, row) in enumerate(zip(pieces, rows, strict=True))
+        ]
+        return np.concatenate(kept)

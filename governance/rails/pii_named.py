@@ -10,7 +10,7 @@ from governance.rails.pattern_rail import Rule, rule
 MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec|january|february|march|april|june|july|august|september|october|november|december)"
 DATE = (
     rf"(?:[0-9]{{1,2}}[/.-][0-9]{{1,2}}[/.-](?:[0-9]{{4}}|[0-9]{{2}})|[0-9]{{4}}[-/.][0-9]{{1,2}}[-/.][0-9]{{1,2}}"
-    rf"|[0-9]{{1,2}}(?:st|nd|rd|th)?(?: of)? {MONTH}\.?,? [0-9]{{4}}"
+    rf"|[0-9]{{1,2}}(?:st|nd|rd|th)?(?: of)? {MONTH}\.?,? [0-9]{{4}}|[0-9]{{1,2}}[-/.]{MONTH}[-/.](?:[0-9]{{4}}|[0-9]{{2}})"
     rf"|{MONTH}\.? [0-9]{{1,2}}(?:st|nd|rd|th)?,? [0-9]{{4}})"
 )
 # What may stand between a name and its value: signs of tables, Markdown and JSON, and a few words.
