@@ -8,7 +8,7 @@ category is an error and not a rule that never fires.
 import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, get_args
 
@@ -21,9 +21,24 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 KINDS = ("user", "key")
 FIELDS = {"finding": ("rail", "category", "score"), "agent": ("level", "domain"), "actor": ("role", "kind")}
 _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+_RAIL_OR_CATEGORY = re.compile(r"finding\s*\.\s*(?:rail|category)")
+_COMPARED = re.compile(
+    rf"{_RAIL_OR_CATEGORY.pattern}\s*(?:==|!=|in\b)\s*(?:{_STRING.pattern}|\[(?:\s*(?:{_STRING.pattern})\s*,?)*\s*\])"
+)
 _NAME = re.compile(r"(?<![\w.])([A-Za-z_]\w*)(?:\s*\.\s*([A-Za-z_]\w*))?")
 _NUMBER = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _WORDS = frozenset({"in", "true", "false", "stage", "size", "startsWith", "endsWith", "contains"})
+_ATTRIBUTES = {
+    "finding.rail": "rail",
+    "finding.category": "category",
+    "finding.score": "score",
+    "stage": "stage",
+    "agent.level": "level",
+    "agent.domain": "domain",
+    "actor.role": "role",
+    "actor.kind": "kind",
+}
+_KEPT = 20_000  # results of a condition
 _COARSE = (0.0, 0.5, 1.0)
 _FINE = tuple(i / 20 for i in range(21))
 
@@ -56,7 +71,7 @@ class Case:
 
 
 class Samples:
-    """Contexts that span all that conditions can meet, built once for all rules of a policy.
+    """Cases that span all that conditions can meet, built once for all rules of a policy.
 
     Attributes:
         coarse: All rails, categories, stages and levels, three scores, and the kinds of actor in turn.
@@ -65,20 +80,18 @@ class Samples:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
         actors = itertools.cycle(itertools.product(ROLES, KINDS))
-        self.coarse = [Case(*place, *next(actors)).context() for place in self._places(_COARSE)]
+        self.coarse = [Case(*place, *next(actors)) for place in self._places(_COARSE)]
 
     @cached_property
-    def special(self) -> list[Any]:
-        """Return the coarse contexts of the domains other than the general one."""
-        actors = itertools.cycle(itertools.product(ROLES, KINDS))
-        places = itertools.product(self._places(_COARSE), DOMAINS[1:])
-        return [Case(*place, *next(actors), domain).context() for place, domain in places]
+    def special(self) -> list[Case]:
+        """Return the coarse cases in the domains other than the general one."""
+        return [replace(case, domain=domain) for case in self.coarse for domain in DOMAINS[1:]]
 
-    def fine(self, domains: Sequence[Domain]) -> Iterator[Any]:
+    def fine(self, domains: Sequence[Domain]) -> Iterator[Case]:
         """Yield the same with 21 scores and every kind of actor in each, in these domains."""
         for place in self._places(_FINE):
             for role, kind, domain in itertools.product(ROLES, KINDS, domains):
-                yield Case(*place, role, kind, domain).context()
+                yield Case(*place, role, kind, domain)
 
     def _places(self, scores: tuple[float, ...]) -> Iterator[tuple[str, str, float, Stage, Level]]:
         for rail in sorted(self.vocabulary):
@@ -99,15 +112,35 @@ class Condition:
         except (ValueError, RuntimeError, RecursionError) as exc:
             raise PolicyError(f"{place}: the condition is not valid CEL; correct it: {exc}") from exc
         self._expression = expression
+        self._fields = fields_in(expression)
+        self._attributes = [_ATTRIBUTES[field] for field in sorted(self._fields & _ATTRIBUTES.keys())]
+        self._named = None if _RAIL_OR_CATEGORY.search(_COMPARED.sub("", expression)) else _strings_in(expression)
+        self._results: dict[object, bool] = {}
 
-    def holds(self, context: Any) -> bool:
-        """Evaluate the condition on what `Case.context` returned.
+    def holds(self, case: Case) -> bool:
+        """Evaluate the condition, once for all cases that it can't tell apart.
 
         Raises:
             PolicyError: It can't be evaluated, or gives something other than true or false.
         """
+        seen = tuple(self._seen(case, attribute) for attribute in self._attributes)
+        result = self._results.get(seen)
+        if result is None:
+            result = self._evaluate(case)
+            if len(self._results) >= _KEPT:
+                self._results.clear()
+            self._results[seen] = result
+        return result
+
+    def _seen(self, case: Case, attribute: str) -> object:
+        """Return what the condition sees of an attribute: rails and categories that it doesn't name look alike."""
+        value = getattr(case, attribute)
+        hidden = attribute in ("rail", "category") and self._named is not None and value not in self._named
+        return "" if hidden else value
+
+    def _evaluate(self, case: Case) -> bool:
         try:
-            result = self._program.execute(context)
+            result = self._program.execute(case.context())
         except Exception as exc:
             raise PolicyError(f"{self._place}: the condition can't be evaluated: {exc}") from exc
         if not isinstance(result, bool):
@@ -121,11 +154,11 @@ class Condition:
             PolicyError: A word is unknown, a sample can't be evaluated, or no sample makes the condition true.
         """
         self._check_words(samples.vocabulary)
-        by_domain = "agent.domain" in fields_in(self._expression)
-        contexts = itertools.chain(samples.coarse, samples.special if by_domain else ())
-        fired = [self.holds(context) for context in contexts]
+        by_domain = "agent.domain" in self._fields
+        cases = itertools.chain(samples.coarse, samples.special if by_domain else ())
+        fired = [self.holds(case) for case in cases]
         fine = samples.fine(DOMAINS if by_domain else DOMAINS[:1])
-        if not any(fired) and not any(self.holds(context) for context in fine):
+        if not any(fired) and not any(self.holds(case) for case in fine):
             raise PolicyError(
                 f"{self._place}: the rule can never fire: no rail, category, score, stage, agent and actor makes "
                 f"{self._expression!r} true. Correct the condition or remove the rule."
@@ -133,12 +166,16 @@ class Condition:
 
     def _check_words(self, vocabulary: Vocabulary) -> None:
         known = {*vocabulary, *itertools.chain(*vocabulary.values()), *STAGES, *LEVELS, *DOMAINS, *ROLES, *KINDS}
-        unknown = sorted({match.group()[1:-1] for match in _STRING.finditer(self._expression)} - known)
+        unknown = sorted(_strings_in(self._expression) - known)
         if unknown:
             raise PolicyError(
                 f"{self._place}: unknown word {', '.join(map(repr, unknown))} in the condition. Expected a rail "
                 f"({', '.join(sorted(vocabulary))}), one of their categories, a stage, level, domain, role or kind."
             )
+
+
+def _strings_in(expression: str) -> set[str]:
+    return {match.group()[1:-1] for match in _STRING.finditer(expression)}
 
 
 def numbers_in(expression: str) -> set[float]:

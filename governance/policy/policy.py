@@ -115,8 +115,7 @@ class Policy:
         return Decision(rule.document.then, found, rule.id, rule.document.message, rule.document.notice)
 
     def _strictest(self, case: Case) -> PolicyRule | None:
-        context = case.context()
-        holding = [rule for rule in self.rules if rule.condition.holds(context)]
+        holding = [rule for rule in self.rules if rule.condition.holds(case)]
         return max(holding, key=PolicyRule.strictness, default=None)
 
 

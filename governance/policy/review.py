@@ -100,10 +100,7 @@ def _warnings(policy: Policy, places: Places) -> Iterator[str]:
 
 
 def _cover(policy: Policy, situations: Situations) -> _Coverage:
-    contexts = [(case, case.context()) for case in situations.cases]
-    holds = {
-        rule.id: tuple(case for case, context in contexts if rule.condition.holds(context)) for rule in policy.rules
-    }
+    holds = {rule.id: tuple(case for case in situations.cases if rule.condition.holds(case)) for rule in policy.rules}
     return _Coverage(holds, {case: policy.decide_case(case).rule_id for case in situations.cases})
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from governance.policy import Places, Policy, load_policy, vocabulary_of
+from governance.policy.document import policy_files
 
 SHIPPED = Path(__file__).parents[3] / "data" / "policies"
 PLACES: Places = {
@@ -28,11 +29,13 @@ def make_policy(folder: Path, *rules: str) -> Policy:
 
 
 def write_draft(folder: Path, *changes: tuple[str, str]) -> Path:
-    """Copy the shipped rules with changes, each of which has to change something."""
+    """Copy the shipped rules with changes to the core ones, each of which has to change something."""
     text = (SHIPPED / "core.yaml").read_text()
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)
     folder.mkdir(parents=True, exist_ok=True)
+    for path in policy_files(SHIPPED):
+        (folder / path.name).write_bytes(path.read_bytes())
     (folder / "core.yaml").write_text(text)
     return folder

@@ -59,9 +59,18 @@ RULES: list[tuple[str, str, tuple[str, str, float, Stage, Level], tuple[str, str
     ("integrity.refuse-exfiltration", "block", ("exfiltration", "active_content", 0.95, "output", "maximum"), ("exfiltration", "active_content", 0.95, "retrieval", "maximum")),
     ("integrity.allow-odd-links", "allow", ("exfiltration", "payload_url", 0.6, "output", "standard"), ("exfiltration", "payload_url", 0.6, "output", "enhanced")),
     ("integrity.mask-odd-links", "redact", ("exfiltration", "payload_url", 0.6, "output", "enhanced"), ("exfiltration", "payload_url", 0.6, "output", "standard")),
+    ("harm.refuse-hate", "block", ("hate", "threat", 0.95, "output", "standard"), ("hate", "slur", 0.95, "output", "standard")),
+    ("harm.mask-slurs", "redact", ("hate", "slur", 0.95, "output", "enhanced"), ("hate", "slur", 0.6, "output", "enhanced")),
+    ("harm.refuse-slurs", "block", ("hate", "slur", 0.95, "input", "maximum"), ("hate", "slur", 0.95, "input", "enhanced")),
+    ("harm.allow-talk-about-hate", "allow", ("hate", "dehumanising", 0.6, "input", "standard"), ("hate", "dehumanising", 0.95, "input", "standard")),
     ("harm.mask-dangerous-commands", "redact", ("unsafe_code", "destruction", 0.9, "output", "standard"), ("unsafe_code", "destruction", 0.6, "output", "standard")),
     ("harm.refuse-dangerous-commands", "block", ("unsafe_code", "destruction", 0.9, "output", "maximum"), ("unsafe_code", "destruction", 0.9, "output", "enhanced")),
     ("harm.allow-risky-commands", "allow", ("unsafe_code", "risky_code", 0.5, "output", "maximum"), ("unsafe_code", "risky_code", 0.9, "output", "standard")),
+    ("integrity.mask-prompt-leak", "redact", ("prompt_leak", "prompt_leak", 0.95, "output", "standard"), ("prompt_leak", "prompt_leak", 0.95, "output", "enhanced")),
+    ("integrity.refuse-prompt-leak", "block", ("prompt_leak", "prompt_leak", 0.95, "output", "enhanced"), ("prompt_leak", "prompt_leak", 0.95, "output", "standard")),
+    ("harm.refuse-request", "block", ("guard", "harm", 0.9, "input", "standard"), ("guard", "self_harm", 0.9, "input", "standard")),
+    ("harm.allow-doubtful-request", "allow", ("guard", "harm", 0.6, "input", "enhanced"), ("guard", "harm", 0.9, "input", "enhanced")),
+    ("harm.review-doubtful-request", "escalate", ("guard", "harm", 0.6, "input", "maximum"), ("guard", "harm", 0.6, "input", "enhanced")),
     ("harm.refuse", "block", ("harm", "weapons", 0.95, "input", "standard"), ("harm", "weapons", 0.6, "input", "standard")),
     ("harm.allow-mentions", "allow", ("harm", "weapons", 0.6, "output", "standard"), ("harm", "weapons", 0.95, "output", "standard")),
     ("harm.review-mentions", "escalate", ("harm", "weapons", 0.6, "input", "enhanced"), ("harm", "weapons", 0.6, "output", "enhanced")),
@@ -86,7 +95,7 @@ def test_shipped_rule_fires_and_does_not(
 
 
 def test_every_shipped_rule_has_such_a_test() -> None:
-    assert {rule.id for rule in BOOK.policy.rules} == {f"core.{rule}" for rule, *_ in RULES}
+    assert {rule.id for rule in BOOK.policy.rules if rule.id.startswith("core.")} == {f"core.{rule}" for rule, *_ in RULES}
 
 
 @pytest.mark.parametrize("stage", ["input", "retrieval", "output"])

@@ -5,7 +5,7 @@ from governance.policy.condition import Case, Condition, Samples
 
 VOCABULARY = {"pii": {"email", "phone"}, "harm": {"weapons"}}
 SAMPLES = Samples(VOCABULARY)
-EMAIL = Case("pii", "email", 0.9, "input", "standard", "member", "user").context()
+EMAIL = Case("pii", "email", 0.9, "input", "standard", "member", "user")
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,24 @@ def test_broken_condition_is_refused_with_its_place(expression: str, says: str) 
         Condition(expression, place="core.yaml, rule one").check(SAMPLES)
     assert says in str(caught.value)
     assert str(caught.value).startswith("core.yaml, rule one: ")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        'finding.rail == "pii" && finding.category in ["email"]',
+        'finding.rail != "pii" || finding.category != \'email\'',
+        'finding.category == "email" && finding.score > 0.4 && stage == "input"',
+        "finding.rail == finding.category",
+        "size(finding.category) > 5",
+        'finding.rail.startsWith("h")',
+        'agent.level == "maximum" && actor.role == "admin" || finding.rail == "harm"',
+    ],
+)
+def test_kept_results_are_those_of_a_condition_that_keeps_none(expression: str) -> None:
+    kept = Condition(expression, place="here")
+    for case in SAMPLES.coarse:
+        assert kept.holds(case) is Condition(expression, place="here").holds(case)
 
 
 def test_rule_for_one_rare_actor_and_score_is_reachable() -> None:

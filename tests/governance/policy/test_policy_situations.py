@@ -56,5 +56,5 @@ def test_actors_are_sampled_only_where_a_rule_looks_at_them(tmp_path: Path) -> N
 def test_cases_are_described_in_few_words(tmp_path: Path, when: str, phrases: list[str]) -> None:
     policy = make_policy(tmp_path, rule("one", when))
     situations = build_situations([policy], places=PLACES)
-    holding = [case for case in situations.cases if policy.rules[0].condition.holds(case.context())]
+    holding = [case for case in situations.cases if policy.rules[0].condition.holds(case)]
     assert situations.describe(holding) == phrases
