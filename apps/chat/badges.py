@@ -31,8 +31,10 @@ def badge_of(detail: TurnDetail) -> Badge:
     fact, dropped = detail.fact, len(detail.record["dropped_evidence"])
     tone, word = _verdict(fact, masked=_is_masked(detail.record))
     sources = (count(fact.cited, "source"),) if fact.cited else ()
+    weak = fact.sentences_checked - fact.sentences_supported
+    doubtful = (f"{count(weak, 'sentence')} not supported",) if weak else ()
     left_out = (f"{count(dropped, 'passage')} left out",) if dropped else ()
-    return Badge(tone, word, (*sources, *left_out, f"{fact.governance_ms:.0f} ms checks"))
+    return Badge(tone, word, (*sources, *doubtful, *left_out, f"{fact.governance_ms:.0f} ms checks"))
 
 
 def _is_masked(record: dict[str, Any]) -> bool:

@@ -124,6 +124,9 @@ def _draw_evidence(record: dict[str, Any]) -> None:
             if quotes["checked"]
             else "The answer quotes nothing."
         )
+        held = record["groundedness"]
+        if held["checked"]:
+            st.caption(f"Sentences that the evidence supports: {held['supported']} of {held['checked']}.")
     else:
         st.caption(NO_EVIDENCE.get(record["retrieval"], "None."))
     if record["dropped_evidence"]:

@@ -20,29 +20,41 @@ _ABBREVIATED = re.compile(
 _QUOTED = re.compile(r"[“\"]([^“”\"]*)[”\"]")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _MARKUP = re.compile(r"^\s*(?:#+\s+|[-*•]\s+|\d{1,3}[.)]\s+|>\s+)+|\*\*|`")
-_SAYS_NOTHING = re.compile(
-    r"(?:hi|hello|hey|greetings|welcome|good (?:morning|afternoon|evening|day)|thanks?|thank you|you['’]re welcome|sure"
-    r"|of course|certainly|absolutely|okay|ok|yes|no|great question|good question|i hope|hope (?:this|that)|let me know"
-    r"|feel free|please (?:let|ask|feel|check|contact me)|is there anything|if you (?:have|need|want|would like)"
-    r"|happy to|glad to|my pleasure|take care|goodbye|bye|i['’]m here|i am here|i['’]m glad|i(?:['’]d| would) be happy"
-    r"|i can (?:help|also|tell|look)|i(?:['’]ll| will) (?:help|look|try|do|quote|answer|summari[sz]e|list)"
-    r"|here(?:['’]s| is| are)|below (?:is|are)|to (?:answer|summari[sz]e) your)\b",
+_INTERJECTION = re.compile(
+    r"(?:(?:hi|hello|hey|greetings|welcome|good (?:morning|afternoon|evening|day)|thanks?|thank you|you['’]re welcome"
+    r"|sure|of course|certainly|absolutely|okay|ok|oh|yes|yeah|no|well|great question|good question|unfortunately"
+    r"|(?:i['’]?m|i am|we are|we['’]re) (?:\w+ )?(?:sorry|afraid)|sorry|i apologi[sz]e)\b"
+    r"(?: (?:there|all|everyone|but|for (?:that|asking)|that))*[\s,.;:!–—-]*)+",
     re.I,
 )
+_SAYS_NOTHING = re.compile(
+    r"(?:i hope|hope (?:this|that)|let me know|feel free|please (?:let|ask|feel|check|contact me)|is there anything"
+    r"|if you (?:have|need|want|would like)|happy to|glad to|my pleasure|take care|goodbye|bye|(?:i['’]m|i am) (?:here"
+    r"|glad|happy|an? (?:\w+ )?(?:assistant|ai))|i(?:['’]d| would) be happy|i can (?:help|also|tell|look)"
+    r"|i(?:['’]ll| will) (?:help|look|try|do|quote|answer|summari[sz]e|list)"
+    r"|here(?:['’]s| is| are) (?:what|the|an?|some|your|all|how)|below (?:is|are)|to (?:answer|summari[sz]e) your)\b",
+    re.I,
+)
+_TOLD = (
+    r"(?:say|mention|state|contain|include|provide|specify|answer|cover|give|describe|address|tell|hold|explain|list)"
+)
+_SOURCE = r"(?:documents?|passages?|evidence|sources?|text|datasets?|context|information|excerpts?)"
 _DECLINES = re.compile(
-    r"\b(?:(?:i|we) (?:can ?not|can['’]t|could ?n['’]t|could not|do(?:es)? not|don['’]t|did not|didn['’]t|am unable|"
-    r"was unable|am not able|was not able|have no|found no|see no|['’]m not able)"
-    r"|(?:i['’]m|i am|we['’]re) (?:sorry|afraid|unable|not (?:sure|able))|sorry|unfortunately"
-    r"|(?:the |these |your )?(?:provided |given |attached |available )?(?:documents?|passages?|evidence|sources?|text|"
-    r"datasets?|context|information|excerpts?)(?: (?:provided|given|above|here))? (?:do(?:es)?|did) ?(?:not|n['’]t)"
-    r"(?: \w+)? (?:say|mention|state|contain|include|provide|specify|answer|cover|give|describe|address|tell|hold)"
+    r"(?:(?:i|we) (?:can ?not|can['’]t|could ?n['’]t|could not|was unable to|am unable to|am not able to|are unable to)"
+    r" (?:\w+ )?(?:find|see|answer|help|say|tell|determine|confirm|locate|provide|verify|assist|share|do|give|comply)"
+    r"|(?:i|we) (?:do not|don['’]t) (?:know|have (?:any |enough |that |this |the )?"
+    r"(?:information|data|access|details?))"
+    r"|(?:i|we) (?:did not|didn['’]t) find|(?:i|we) (?:have|found|see|saw) no"
+    r"|(?:i['’]m|i am) (?:not (?:sure|able)|unable)"
+    rf"|(?:the |these |your )?(?:\w+ )?{_SOURCE}(?: (?:provided|given|above|here))? (?:do|does|did) ?(?:not|n['’]t)"
+    rf"(?: \w+)? {_TOLD}|(?:the |these |your )?(?:\w+ )?{_SOURCE} (?:don|doesn|didn)['’]t(?: \w+)? {_TOLD}"
     r"|(?:there is|there['’]s) no (?:mention|information|answer|evidence|passage|detail)"
-    r"|(?:is|are|was|were) not (?:mentioned|stated|specified|covered|given|provided|found)(?: \w+)? in the "
-    r"(?:provided |given |attached )?(?:documents?|passages?|evidence|sources?|text|datasets?|context)"
-    r"|nothing in the (?:documents?|passages?|evidence|sources?|datasets?))",
+    rf"|[^.]{{0,60}}\b(?:is|are|was|were) not (?:mentioned|stated|specified|covered|given|provided|found)(?: \w+)?"
+    rf" in the (?:\w+ )?{_SOURCE}|nothing in the (?:\w+ )?{_SOURCE}|no (?:\w+ )?{_SOURCE} {_TOLD}s?)",
     re.I,
 )
 _LEAD_IN_WORDS = 14
+FEWEST_CLAIMED = 3  # words: what is shorter and cites nothing is taken for no claim
 FEWEST_QUOTED = 4  # words: shorter ones in quotation marks are names or terms
 
 
@@ -74,12 +86,15 @@ class Sentence:
     @property
     def is_claim(self) -> bool:
         """Say whether it claims something that evidence could hold."""
-        text = self.text.strip()
         if self.quoted:
             return True
-        if len(_WORD.findall(text)) < 3 or text.endswith(("?", ":")):
-            return bool(self.cited) and any(char.isalnum() for char in text) and not text.endswith(("?", ":"))
-        return not (_SAYS_NOTHING.match(text) or _DECLINES.search(text))
+        opener = _INTERJECTION.match(self.text)
+        text = self.text[opener.end() if opener else 0 :].strip()
+        if text.endswith(("?", ":")):
+            return False
+        if len(_WORD.findall(text)) < FEWEST_CLAIMED:
+            return bool(self.cited and text)
+        return not (_SAYS_NOTHING.match(text) or _DECLINES.match(text))
 
 
 def read_sentences(text: str) -> Iterator[Sentence]:

@@ -52,6 +52,11 @@ def test_badge_of_one_source_is_singular_and_none_is_left_out() -> None:
     assert badge_of(_turn(replace(FACT, cited=0))).text == "Allowed · 38 ms checks"
 
 
+def test_badge_counts_the_sentences_that_the_sources_do_not_support() -> None:
+    doubtful = replace(FACT, sentences_checked=3, sentences_supported=1)
+    assert badge_of(_turn(doubtful)).text == "Allowed · 4 sources · 2 sentences not supported · 38 ms checks"
+
+
 @pytest.mark.parametrize(
     ("outcome", "tone", "word"),
     [
