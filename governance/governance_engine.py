@@ -13,7 +13,7 @@ from core.schema import Evidence, Message
 from governance.errors import PolicyError, RailError
 from governance.policy import Places, Policy, PolicyBook, Ruling, places_of
 from governance.policy.policy import NO_FINDING
-from governance.rails import Grounding, Masker, RailRunner, RailSet, allow_contacts, merge_spans
+from governance.rails import Grounding, Masker, RailRunner, RailSet, allow_contacts, merge_spans, watch_prompt
 from governance.release import ReleaseGate
 from governance.schema import Action, Actor, AgentView, Decision, Finding, Rail, Stage, Verdict
 
@@ -124,7 +124,7 @@ class GovernanceEngine:
         """
         texts = [message.content for message in messages]
         try:
-            findings, rail_ms = self._inspect_messages(messages, allow_contacts(self._rails, agent.allow))
+            findings, rail_ms = self._inspect_messages(messages, self._rails_for(agent))
             across, more_ms = self._inspect_across(messages)
         except RailError as exc:
             return Verdict(_failed(exc), (), tuple(texts))
@@ -139,7 +139,7 @@ class GovernanceEngine:
     ) -> EvidenceVerdict:
         """Check each retrieved passage alone: one that is refused is dropped, and the others stay."""
         try:
-            rails = allow_contacts(self._rails, agent.allow).retrieval
+            rails = self._rails_for(agent).retrieval
             findings, rail_ms = self._inspect(rails, [each.text for each in evidence])
         except RailError as exc:
             return EvidenceVerdict((), tuple(evidence), (), _failed(exc))
@@ -166,14 +166,29 @@ class GovernanceEngine:
         actor: Actor,
         masker: Masker | None = None,
         released: bool = False,
+        prompt: Sequence[Message] = (),
         evidence: Sequence[Evidence] = (),
     ) -> ReleaseGate:
-        """Return the gate that an answer with this evidence has to pass; `released`: a reviewer released exactly it."""
+        """Return the gate that an answer has to pass.
+
+        Args:
+            agent: Whose level decides.
+            actor: Who asks.
+            masker: Shared with the turn's input, so that a value keeps its label.
+            released: A reviewer released exactly this answer.
+            prompt: What the model sees. Its system messages must not come back in the answer.
+            evidence: What the answer may cite; its sentences are held against it.
+        """
 
         def judge(findings: Sequence[Finding]) -> Ruling:
             return self._decide(findings, stage="output", agent=agent, actor=actor, released=released)
 
-        rails = allow_contacts(self._rails, agent.allow).output
+        rails = watch_prompt(
+            self._rails_for(agent).output,
+            [message.content for message in prompt if message.role == "system"],
+            rules=["\n".join(rule.document.when for rule in self.policy.rules)],
+            known=[message.content for message in prompt if message.role != "system"],
+        )
         if evidence and self._rails.grounding:
             rails = (*rails, self._rails.grounding.over(evidence))
         return ReleaseGate(rails, runner=self._runner, judge=judge, masker=masker or Masker())
@@ -185,11 +200,14 @@ class GovernanceEngine:
     def audit_output(self, text: str, *, agent: AgentView, actor: Actor, released: bool = False) -> Verdict:
         """Check a whole answer after the fact, with the rails of the output."""
         try:
-            findings, rail_ms = self._inspect(allow_contacts(self._rails, agent.allow).output, [text])
+            findings, rail_ms = self._inspect(self._rails_for(agent).output, [text])
         except RailError as exc:
             return Verdict(_failed(exc), (), (text,))
         ruling = self._decide(findings, stage="output", agent=agent, actor=actor, released=released)
         return _verdict([text], findings, ruling, rail_ms, masker=None)
+
+    def _rails_for(self, agent: AgentView) -> RailSet:
+        return allow_contacts(self._rails.at_level(agent.level), agent.allow)
 
     def _inspect(self, rails: Sequence[Rail], texts: Sequence[str]) -> tuple[list[Finding], dict[str, float]]:
         return self._run([(i, rail, text) for i, text in enumerate(texts) for rail in rails])

@@ -23,14 +23,14 @@ from core.schema import (
     canonical_bytes,
 )
 from governance.answer import Answer
-from governance.endings import Ending, ending_of, fail_closed, gate_ending
+from governance.endings import Ending, add_notices, ending_of, fail_closed, gate_ending
 from governance.errors import GovernanceError, InputError
 from governance.governance_engine import GovernanceEngine
 from governance.holds import held_body
 from governance.identity import authorize
 from governance.ledger import ContentVault, Ledger, build_draft
 from governance.quotations import check_quotations
-from governance.rails import Masker
+from governance.rails import Masker, Scope, say_scope
 from governance.refusals import is_refusal
 from governance.release import ReleaseGate
 from governance.review import find_release
@@ -71,6 +71,7 @@ class NativeLLM:
         permits: PermitIssuer,
         render_prompt: PromptRenderer,
         usable_datasets: Callable[[Actor, AgentView], tuple[str, ...]],
+        scope: Scope,
         max_answer_tokens: int,
         top_k: int,
         review_wait_s: float,
@@ -85,6 +86,7 @@ class NativeLLM:
         self._permits = permits
         self._render_prompt = render_prompt
         self._usable_datasets = usable_datasets
+        self._scope = scope
         self._max_answer_tokens = max_answer_tokens
         self._top_k = top_k
         self._review_wait_s = review_wait_s
@@ -186,25 +188,35 @@ class NativeLLM:
         yield EvidenceFound(record.evidence)
 
         withheld = release.answer if release else ""
+        request = self._request(record, conversation, config)
         gate = record.governance.open_gate(
-            agent=agent, actor=actor, masker=masker, released=bool(withheld), evidence=record.evidence
+            agent=agent,
+            actor=actor,
+            masker=masker,
+            released=bool(withheld),
+            prompt=request.messages,
+            evidence=record.evidence,
         )
+        off_scope = None if withheld or record.evidence else self._scope.check_question(conversation, agent)
+        if off_scope:
+            yield from answer.offer(say_scope(agent))
+            yield from add_notices(record, answer, verdict.notices, gate)
+            return "abstained", off_scope
         if found.outcome == "nothing" or (found.outcome == "found" and not record.evidence):
             text = self._refusal(record, conversation, config) or _nothing_found(found)
             yield from answer.offer(gate.push(text))
             yield from answer.offer(gate.finish())
             ending = gate_ending(record, gate, answered="abstained", text=text)
-            yield from _add_notices(record, answer, verdict.notices, gate)
+            yield from add_notices(record, answer, verdict.notices, gate)
             return ending
 
         # 5. Generate, with a Permit for exactly this prompt. 6. Release what the output rails have passed.
-        request = self._request(record, conversation, config)
         pieces = _replay(withheld) if withheld else self._start(record, request)
         yield from self._generate(record, answer, pieces, gate)
         yield StageDone("generate", record.stage_ms["generate"])
         yield StageDone("release", record.stage_ms["release"])
         ending = gate_ending(record, gate, answered="answered", text=answer.text + answer.waiting)
-        yield from _add_notices(record, answer, verdict.notices, gate)
+        yield from add_notices(record, answer, verdict.notices, gate)
         return ending
 
     def _authorise(self, actor: Actor, agent: AgentView) -> Decision:
@@ -360,14 +372,6 @@ class NativeLLM:
             return self._ledger.append(kind, body, **ids).index
         drafts = [build_draft("turn.held", held, **ids), build_draft(kind, body, **ids)]
         return self._ledger.append_many(drafts)[-1].index
-
-
-def _add_notices(record: TurnRecord, answer: Answer, asked: tuple[str, ...], gate: ReleaseGate) -> Iterator[Released]:
-    """Let the answer end with the sentences that the policy asks for, in the question's name or its own."""
-    if not gate.stopped:
-        record.notices = tuple(dict.fromkeys((*asked, *gate.notices)))
-        for notice in record.notices:
-            yield from answer.offer(f"\n\n{notice}")
 
 
 def _check_messages(messages: Sequence[Message]) -> None:

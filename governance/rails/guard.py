@@ -1,10 +1,10 @@
-"""The rail of the guard model: attacks on the assistant, known by meaning rather than by pattern.
+"""The rail of the guard model: attacks on the assistant and harmful requests, known by meaning rather than by pattern.
 
-It reports one `injection` for a text, on the whole of it, from 0.5 on. Its limits are those of the model, named with
-figures in `data/models/guard`: English; harmless texts with an attack's words are taken for one in one of eight at 0.5,
-in one of ten at 0.97. An assistant's refusal reads like an attack to it, so it is for what users write. The head for
-harm is not used: it takes 3 of 100 office questions for harmful. It costs about 10 ms for 100 words, nothing for a text
-that it saw lately.
+It reports at most one finding of each on the whole of a text, from 0.5 on; a request to harm oneself is told apart, so
+that it can be met with help. Its limits are those of the model, named with figures in `data/models/guard`: English; of
+harmless texts with an attack's words it takes one in eight for an attack at 0.5, one in ten at 0.97. An assistant's
+refusal reads like an attack to it, so it is for what users write. It costs about 10 ms for 100 words, nothing for a
+text that it saw lately.
 """
 
 from collections import OrderedDict
@@ -17,6 +17,8 @@ from governance.rails.fold import fold
 from governance.schema import Finding
 
 INJECTION = "injection"
+HARM = "harm"
+SELF_HARM = "self_harm"
 LEAST = 0.5
 KEPT = 4096  # texts whose scores are remembered, by digest
 
@@ -29,36 +31,43 @@ class Classifier(Protocol):
         """Return what identifies the weights."""
 
     def read(self, text: str) -> Mapping[str, float]:
-        """Return a probability for each label, `INJECTION` among them."""
+        """Return a probability for each label: `INJECTION`, and where the model tells them, `HARM` and `SELF_HARM`."""
 
 
 class GuardRail:
     """A rail over a classifier. Not fit for streams."""
 
     name = "guard"
-    categories = frozenset({INJECTION})
+    categories = frozenset({INJECTION, HARM, SELF_HARM})
 
     def __init__(self, classifier: Classifier) -> None:
         self.version = classifier.digest
         self._classifier = classifier
-        self._seen: OrderedDict[bytes, float] = OrderedDict()
+        self._seen: OrderedDict[bytes, tuple[tuple[str, float], ...]] = OrderedDict()
         self._lock = Lock()
 
     def inspect(self, text: str) -> list[Finding]:
-        """Return a finding when an attack is more likely than not."""
-        if not text.strip() or (score := self._score(fold(text))) < LEAST:
+        """Return a finding for what is more likely than not."""
+        if not text.strip():
             return []
-        return [Finding(self.name, INJECTION, round(score, 4), 0, len(text), f"{len(text)} characters")]
+        shown = f"{len(text)} characters"
+        return [
+            Finding(self.name, category, round(score, 4), 0, len(text), shown)
+            for category, score in self._scores(fold(text))
+            if score >= LEAST
+        ]
 
-    def _score(self, text: str) -> float:
+    def _scores(self, text: str) -> tuple[tuple[str, float], ...]:
         key = sha256(text.encode("utf-8", "surrogatepass")).digest()
         with self._lock:
             if key in self._seen:
                 self._seen.move_to_end(key)
                 return self._seen[key]
-        score = self._classifier.read(text)[INJECTION]
+        read = self._classifier.read(text)
+        kind = SELF_HARM if read.get(SELF_HARM, 0.0) >= LEAST else HARM
+        scores = (INJECTION, read[INJECTION]), (kind, read.get(HARM, 0.0))
         with self._lock:
-            self._seen[key] = score
+            self._seen[key] = scores
             if len(self._seen) > KEPT:
                 self._seen.popitem(last=False)
-        return score
+        return scores

@@ -1,19 +1,22 @@
 """Which rails look at what: the texts that come in, the evidence that was found, the answer that goes out."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 from governance.rails.duties import build_duties_rail
 from governance.rails.exfiltration import build_exfiltration_rail
 from governance.rails.groundedness import GroundednessRail, SupportModel
 from governance.rails.guard import Classifier, GuardRail
 from governance.rails.harm import build_distress_rail, build_harm_rail
+from governance.rails.hate import build_hate_rail
 from governance.rails.identity_numbers import build_identity_numbers_rail
 from governance.rails.injection import build_injection_rail
 from governance.rails.pii import build_pii_rail
 from governance.rails.private_data import PrivateDataRail
+from governance.rails.prompt_leak import PromptLeakRail
 from governance.rails.retrieval_injection import build_retrieval_injection_rail
+from governance.rails.safe_harbour import NameFinder, SafeHarbourRail
 from governance.rails.secrets import build_secrets_rail
 from governance.rails.unsafe_code import build_unsafe_code_rail
 from governance.schema import Finding, Rail
@@ -47,6 +50,7 @@ class RailSet:
         spoken: Rails of the input for what the user wrote alone: an assistant that declines speaks of its rules.
         asked: Rails of the input for the user's last message alone: what it asks for, not what was asked before.
         across: Rails of the input that also look for one attack split over several messages.
+        maximum: Rails of all three stages, for agents of the level `maximum` alone.
         grounding: The rail of the output that needs the turn's evidence; None where nothing can be cited.
     """
 
@@ -56,6 +60,7 @@ class RailSet:
     retrieval: Sequence[NamingRail]
     output: Sequence[NamingRail]
     asked: Sequence[NamingRail] = ()
+    maximum: Sequence[NamingRail] = ()
     grounding: GroundednessRail | None = None
 
     def all(self) -> dict[str, NamingRail]:
@@ -63,31 +68,40 @@ class RailSet:
         return {rail.name: rail for rail in self._each()}
 
     def _each(self) -> Iterator[NamingRail]:
-        yield from (*self.input, *self.spoken, *self.asked, *self.across, *self.retrieval, *self.output)
+        yield from (*self.input, *self.spoken, *self.asked, *self.across, *self.retrieval, *self.output, *self.maximum)
         if self.grounding is not None:
             yield self.grounding
+
+    def at_level(self, level: str) -> "RailSet":
+        """Return the rails that look at the texts of an agent of this level."""
+        if level != "maximum":
+            return self
+        more: dict[str, Any] = {stage: (*getattr(self, stage), *self.maximum) for stage in ("input", "retrieval", "output")}
+        return replace(self, **more)
 
     def vocabulary(self) -> dict[str, frozenset[str]]:
         """Return the categories that each rail may report."""
         return {name: rail.categories for name, rail in self.all().items()}
 
 
-def build_rail_set(classifier: Classifier, support: SupportModel) -> RailSet:
+def build_rail_set(classifier: Classifier, support: SupportModel, names: NameFinder) -> RailSet:
     """Build the rails that ship.
 
     Args:
         classifier: The guard model.
         support: The model that weighs sentences against passages.
+        names: The model that finds names.
     """
     pii, secrets, injection, harm = build_pii_rail(), build_secrets_rail(), build_injection_rail(), build_harm_rail()
     numbers = build_identity_numbers_rail()  # fit for whole texts alone
-    exfiltration, duties = build_exfiltration_rail(), build_duties_rail()
+    exfiltration, hate, duties = build_exfiltration_rail(), build_hate_rail(), build_duties_rail()
     return RailSet(
+        maximum=(SafeHarbourRail(names),),
         grounding=GroundednessRail(support),
-        input=(pii, numbers, secrets, injection, harm, build_distress_rail()),
+        input=(pii, numbers, secrets, injection, harm, hate, build_distress_rail()),
         spoken=(GuardRail(classifier),),
         asked=(PrivateDataRail(), duties),
         across=(injection, harm),
         retrieval=(pii, numbers, secrets, build_retrieval_injection_rail(), exfiltration),
-        output=(pii, secrets, harm, exfiltration, build_unsafe_code_rail(), duties),
+        output=(pii, secrets, harm, hate, exfiltration, build_unsafe_code_rail(), PromptLeakRail(), duties),
     )
