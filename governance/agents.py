@@ -145,6 +145,14 @@ class Agents:
         may_restricted = authorize(actor, "dataset.use_restricted", Resource("dataset")).allowed
         return tuple(dataset_id for dataset_id, tier in rows if tier != "restricted" or may_restricted)
 
+    def intake(self, agent: AgentView) -> tuple[str, ...]:
+        """Return what an agent is for: its name and purpose, then the titles and descriptions of its datasets."""
+        with self._store.read() as session:
+            rows = session.execute(
+                select(Dataset.title, Dataset.description).where(Dataset.id.in_(agent.dataset_ids)).order_by(Dataset.id)
+            ).all()
+        return (f"{agent.name}. {agent.purpose}", *(f"{title}. {description}" for title, description in rows))
+
     def _record(self, kind: str, actor: Actor, agent: AgentView) -> None:
         self._ledger.append(kind, {"agent_digest": agent_digest(agent)}, agent_id=agent.id, actor_id=actor.id)
 

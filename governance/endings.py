@@ -1,10 +1,13 @@
 """How a turn ends: the outcome and the decision behind it."""
 
+from collections.abc import Iterator
+
 from core.errors import CoreError
+from governance.answer import Answer
 from governance.errors import LedgerError
 from governance.refusals import is_refusal
 from governance.release import ReleaseGate
-from governance.schema import Decision, Outcome
+from governance.schema import Decision, Outcome, Released
 from governance.turn_record import TurnRecord
 
 DECLINED = Decision("block", "the model declined in its own words", "model.declined")
@@ -33,6 +36,14 @@ def gate_ending(record: TurnRecord, gate: ReleaseGate, *, answered: Outcome, tex
         if decision.action == "redact" and (stage != "retrieval" or record.is_evidence_masked)
     ]
     return answered, masked[0] if masked else ALLOWED
+
+
+def add_notices(record: TurnRecord, answer: Answer, asked: tuple[str, ...], gate: ReleaseGate) -> Iterator[Released]:
+    """Let the answer end with the sentences that the policy asks for, in the question's name or its own."""
+    if not gate.stopped:
+        record.notices = tuple(dict.fromkeys((*asked, *gate.notices)))
+        for notice in record.notices:
+            yield from answer.offer(f"\n\n{notice}")
 
 
 def fail_closed(exc: Exception) -> Decision:

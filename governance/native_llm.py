@@ -42,7 +42,6 @@ from governance.schema import (
     Outcome,
     PermitIssuer,
     PromptRenderer,
-    Released,
     Resource,
     StageDone,
     TurnClosed,

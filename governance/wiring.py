@@ -15,6 +15,7 @@ from core.llm.transformers_engine import TransformersEngine
 from core.rag.embedding import Embedder
 from core.rag.lexical import open_lexical
 from core.rag.prompt import render_prompt
+from core.rag.question import stands_alone
 from core.rag.reader import Reader
 from core.rag.retriever import HybridRetriever
 from core.rag.support import SupportReader
@@ -26,7 +27,7 @@ from governance.errors import InputError
 from governance.governance_engine import GovernanceEngine
 from governance.native_llm import NativeLLM
 from governance.policy import PolicyBook, PolicyVersions
-from governance.rails import Classifier, build_rail_set
+from governance.rails import Classifier, Scope, build_rail_set
 from governance.records import Records, new_id, open_records, utc_now
 from governance.schema import Actor, AgentView
 
@@ -85,14 +86,15 @@ def open_workbench(settings: Settings) -> Workbench:
 
 def build_governance(settings: Settings, *, versions: PolicyVersions | None = None) -> GovernanceEngine:
     """Join the rails with the policies that ship and their active versions; None for what ships alone."""
-    rails = build_rail_set(_open_guard(settings), SupportReader(DATA / "models" / "support"))
+    names = GuardReader(DATA / "models" / "guard")
+    rails = build_rail_set(_open_guard(settings, names), SupportReader(DATA / "models" / "support"), names)
     policies = PolicyBook(DATA / "policies", vocabulary=rails.vocabulary(), versions=versions)
     return GovernanceEngine(rails, policies, deadline_s=settings.rail_deadline_s)
 
 
-def _open_guard(settings: Settings) -> Classifier:
+def _open_guard(settings: Settings, bundled: GuardReader) -> Classifier:
     if settings.guard_model == "bundled":
-        return GuardReader(DATA / "models" / "guard")
+        return bundled
     return load_hub_guard(settings.guard_model, revision=settings.guard_revision, offline=settings.offline)
 
 
@@ -120,6 +122,7 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
         permits=office,
         render_prompt=render_prompt,
         usable_datasets=records.agents.usable_datasets,
+        scope=Scope(embedder.embed, about=records.agents.intake, stands_alone=stands_alone),
         max_answer_tokens=settings.max_answer_tokens,
         top_k=settings.retrieval_top_k,
         review_wait_s=settings.review_wait_s,

@@ -70,6 +70,12 @@ def needs_evidence(text: str) -> bool:
     return bool(words) and _SMALL_TALK.fullmatch(" ".join(words)) is None
 
 
+def stands_alone(conversation: Sequence[Message]) -> bool:
+    """Say whether the last message asks for something by itself: it is no small talk, and no follow-up to another."""
+    asked = [m.content for m in conversation if m.role == "user"]
+    return bool(asked) and needs_evidence(asked[-1]) and not (len(asked) > 1 and is_follow_up(asked[-1]))
+
+
 def search_query(conversation: Sequence[Message]) -> str:
     """Return what to search for: the last user message, with the question before it when it is a follow-up.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from core.llm.echo import EchoEngine, last_user_message
 from core.llm.permits import PermitOffice
 from core.rag.prompt import render_prompt
+from core.rag.question import stands_alone
 from core.schema import Evidence, GenerateRequest, Message, Retrieval
 from core.store.database import Store
 from core.store.tables import Dataset, User
@@ -20,9 +21,10 @@ from governance.governance_engine import GovernanceEngine
 from governance.ledger import ContentVault, Ledger, Signer, create_signer
 from governance.native_llm import NativeLLM
 from governance.policy import Places, PolicyBook, PolicyVersions
-from governance.rails import RailSet
+from governance.rails import RailSet, Scope
 from governance.review import Reviews
 from governance.schema import Actor, AgentView, TurnClosed, TurnEvent, UserRole
+from tests.core.datasets.word_embedder import WordEmbedder
 from tests.governance.shipped import shipped_rails
 
 POLICIES = Path(__file__).resolve().parents[2] / "data" / "policies"
@@ -133,6 +135,7 @@ def open_door(
         permits=office,
         render_prompt=render_prompt,
         usable_datasets=agents.usable_datasets,
+        scope=Scope(WordEmbedder().embed, about=agents.intake, stands_alone=stands_alone),
         max_answer_tokens=400,
         top_k=4,
         review_wait_s=WAIT_S,
