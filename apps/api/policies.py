@@ -85,7 +85,6 @@ class CheckAnswer(BaseModel):
     """
 
     problems: list[str]
-    warnings: list[str]
     cases: int
     comparison: Comparison | None
     replayed: int
@@ -123,7 +122,6 @@ def check_version(version_id: str, actor: Acting, bench: Bench) -> CheckAnswer:
     replay = replay_turns(bench.records.ledger, check.policy, limit=REPLAYED) if check.policy else None
     return CheckAnswer(
         problems=list(check.problems),
-        warnings=list(check.warnings),
         cases=check.cases,
         comparison=check.comparison,
         replayed=replay.turns if replay else 0,

@@ -4,15 +4,16 @@ Situations are sampled (see `governance.policy.situations`); a changed order of 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from governance.policy.condition import Case
+from governance.errors import PolicyError
+from governance.policy.condition import Case, Condition
 from governance.policy.document import RuleDocument
 from governance.policy.policy import Policy
 from governance.policy.situations import Places, build_situations
-from governance.schema import ACTIONS, Action, Decision
+from governance.schema import ACTIONS, LEVELS, Action, Decision
 
 Direction = Literal["looser", "stricter", "by another rule"]
 DIRECTIONS: tuple[Direction, ...] = ("looser", "stricter", "by another rule")
@@ -73,7 +74,7 @@ def compare_policies(before: Policy, after: Policy, *, places: Places) -> Compar
     old, new = ({rule.id: rule.document for rule in policy.rules} for policy in (before, after))
     situations = build_situations([before, after], places=places)
     moved: dict[tuple[Direction, Action, str, Action, str], list[Case]] = defaultdict(list)
-    for case in situations.cases:
+    for case in _touched(before, after, situations.cases):
         was, now = before.decide_case(case), after.decide_case(case)
         if (was.action, was.rule_id) != (now.action, now.rule_id):
             moved[_direction(was, now), was.action, was.rule_id, now.action, now.rule_id].append(case)
@@ -85,6 +86,34 @@ def compare_policies(before: Policy, after: Policy, *, places: Places) -> Compar
         shifts=tuple(sorted(shifts, key=lambda shift: (DIRECTIONS.index(shift.direction), -shift.count))),
         situations=len(situations.cases),
     )
+
+
+def _touched(before: Policy, after: Policy, cases: Sequence[Case]) -> Sequence[Case]:
+    """Return the cases in which a rule holds that the policies do not share: nothing else can be decided otherwise.
+
+    A rule that holds at a level decides at every higher one too. Where shared rules stand in another order, any case
+    may be decided by another of them.
+    """
+    old, new = ({rule.id: rule for rule in policy.rules} for policy in (before, after))
+    shared = {each for each in old.keys() & new.keys() if old[each].document == new[each].document}
+    if [each for each in old if each in shared] != [each for each in new if each in shared]:
+        return cases
+    own = [rule.condition for rules in (old, new) for each, rule in rules.items() if each not in shared]
+    lowest: dict[Case, int] = {}
+    for case in cases:
+        if any(_holds(condition, case) for condition in own):
+            place, level = replace(case, level=LEVELS[0]), LEVELS.index(case.level)
+            lowest[place] = min(level, lowest.get(place, level))
+    never = len(LEVELS)
+    return [case for case in cases if LEVELS.index(case.level) >= lowest.get(replace(case, level=LEVELS[0]), never)]
+
+
+def _holds(condition: Condition, case: Case) -> bool:
+    """Say whether a condition may matter: one that can't be evaluated blocks."""
+    try:
+        return condition.holds(case)
+    except PolicyError:
+        return True
 
 
 def _direction(was: Decision, now: Decision) -> Direction:
