@@ -26,7 +26,7 @@
   }
 
   function act(button) {
-    const { do: name, opens, confirm, verb, number, helpful, ...rest } = button.dataset;
+    const { do: name, opens, confirm, verb, number, helpful, auto, ...rest } = button.dataset;
     const data = { ...context(), ...rest };
     const form = button.closest("form");
     if (form && name !== "start") for (const [key, value] of new FormData(form)) data[key] = value;
@@ -34,7 +34,7 @@
     if (helpful !== undefined) data.helpful = helpful === "true";
     if (opens !== undefined) openPanel();
     if (name === "show" || name === "start") leaveTo("chat");
-    if (name === "edit" || name === "regenerate") begin("");
+    if (name === "edit" || name === "regenerate" || name === "collect") begin("");
     fire(name, data);
   }
 
@@ -93,6 +93,7 @@
   let wasNearEnd = true;
   window.addEventListener("scroll", () => (wasNearEnd = nearEnd()), { passive: true });
   let shown = null;
+  const collected = new Set(); // released answers that this page has asked for by itself
 
   function settle() {
     const here = thread();
@@ -110,6 +111,11 @@
     if (!busy && pending) {
       if ($(".live-part .problem") && !$("#question").value) $("#question").value = pending;
       pending = "";
+    }
+    const released = busy ? null : $(".thread [data-auto]");
+    if (released && !collected.has(released.dataset.turn)) {
+      collected.add(released.dataset.turn);
+      released.click();
     }
     if (wasNearEnd && document.body.dataset.view === "chat" && !here.classList.contains("empty")) toEnd();
   }

@@ -101,6 +101,14 @@ class ChatScreen:
         upto = [each.id for each in thread].index(sent.message)
         yield from self._run(actor, sent.conversation, events, thread[:upto], view)
 
+    def collect(self, actor: Actor, sent: Sent, view: View) -> Frames:
+        """Answer a question that a reviewer released."""
+        events = self._dialogue.collect(actor, sent.turn)
+        question_id = self._records.conversations.question_of(actor, sent.conversation, sent.turn)
+        thread = self._records.conversations.thread(actor, sent.conversation, leaf_id=question_id)
+        upto = [each.id for each in thread].index(question_id)
+        yield from self._run(actor, sent.conversation, events, thread[: upto + 1], view)
+
     def stop(self, actor: Actor, sent: Sent, view: View) -> Frame:
         """Stop the turn of a conversation; what was released stays."""
         if sent.conversation in view.running:

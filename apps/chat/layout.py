@@ -50,7 +50,7 @@ Streaming = Callable[[Actor, Sent, View], Frames]
 
 
 CHAT_EVENTS = ("show", "start", "stop", "delete", "rate", "source", "inspect")
-TURN_EVENTS = ("ask", "edit", "regenerate")
+TURN_EVENTS = ("ask", "edit", "regenerate", "collect")
 AGENT_EVENTS = ("agents", "retire")
 
 

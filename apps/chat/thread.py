@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from apps.chat.answer_text import Block, read_answer
 from apps.chat.badges import NOT_RECORDED, Badge, badge_of
+from apps.chat.review_note import ReviewNote, review_note
 from governance.errors import InputError
-from governance.records import Records
+from governance.records import Records, utc_now
 from governance.schema import Actor, StoredMessage
 from governance.turns import TurnDetail, read_turn
 
@@ -19,6 +20,7 @@ class Bubble:
         position: Which version this is, from 1.
         previous_id: The version before this one; None at the first.
         rating: 1 for helpful, 0 for not; None when nobody rated.
+        note: How its review stands; None where no person is part of it.
     """
 
     id: str
@@ -32,6 +34,7 @@ class Bubble:
     next_id: str | None
     badge: Badge | None = None
     rating: int | None = None
+    note: ReviewNote | None = None
 
 
 def read_bubbles(records: Records, actor: Actor, messages: Sequence[StoredMessage]) -> list[Bubble]:
@@ -69,4 +72,5 @@ def _bubble(records: Records, actor: Actor, stored: StoredMessage) -> Bubble:
         next_id=stored.versions[at + 1] if at + 1 < len(stored.versions) else None,
         badge=(badge_of(detail) if detail else NOT_RECORDED) if answered else None,
         rating=detail.fact.rating if detail else None,
+        note=review_note(detail, now=utc_now(), newest=at + 1 == len(stored.versions)) if detail else None,
     )

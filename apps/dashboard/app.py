@@ -23,12 +23,15 @@ def draw() -> None:
         ask_to_sign_in()
     scores: Visibility = "visible" if may(actor, "scorecard.view") else "hidden"
     ledger: Visibility = "visible" if may(actor, "ledger.verify") else "hidden"
+    reviews: Visibility = "visible" if may(actor, "review.decide") else "hidden"
     pages = [
         st.Page("overview_page.py", title="Overview", icon=":material/monitoring:", default=True, visibility=scores),
         st.Page(
             "agent_page.py", title="Agent scorecard", icon=":material/fact_check:", url_path="agent", visibility=scores
         ),
         st.Page("turns_page.py", title="Turns", icon=":material/list_alt:", url_path="turns"),
+        st.Page("review_page.py", title="Review", icon=":material/person:", url_path="review", visibility=reviews),
+        st.Page("policies_page.py", title="Policies", icon=":material/policy:", url_path="policies"),
         st.Page("ledger_page.py", title="Ledger", icon=":material/verified:", url_path="ledger", visibility=ledger),
         st.Page("turn_page.py", title="One turn", url_path="turn", visibility="hidden"),
     ]

@@ -75,6 +75,11 @@ def agent_names() -> dict[str, str]:
     return {agent.id: agent.name for agent in records().agents.list() + records().agents.list(retired=True)}
 
 
+def user_names() -> dict[str, str]:
+    """Return user id -> name."""
+    return {user.id: user.name for user in records().identity.list_users()}
+
+
 # Sealed entries never change, so a reading holds until the ledger grows; the life covers the window's moving edge.
 @st.cache_data(ttl=FRESH_S, max_entries=32, show_spinner="Reading the ledger…")
 def _turns(key: str, size: int, agent_id: str | None, days: int | None) -> list[TurnFact]:

@@ -7,7 +7,9 @@ import streamlit as st
 
 from apps.dashboard.figures import stage_chart
 from apps.dashboard.filters import agent_names
-from apps.dashboard.session import records, viewer
+from apps.dashboard.judging import draw_judging, draw_said
+from apps.dashboard.review_words import wait_text
+from apps.dashboard.session import may, records, viewer
 from apps.dashboard.tiles import draw_chart
 from apps.dashboard.words import DASH, RATINGS, UNSAVED, count_text, look_of, ms_text, ordered_steps, short_digest
 from governance.errors import AccessDenied, InputError, VerificationError
@@ -30,6 +32,7 @@ def draw_turn() -> None:
     if detail is None:
         return
     _draw_head(detail)
+    draw_said()
     _draw_content(detail)
     left, right = st.columns(2, gap="large")
     with left:
@@ -38,6 +41,7 @@ def draw_turn() -> None:
     with right:
         _draw_model(detail.record)
         _draw_times(detail)
+    _draw_review(actor, detail)
     _draw_proof(detail)
 
 
@@ -155,6 +159,37 @@ def _draw_times(detail: TurnDetail) -> None:
     first = f", first text after {ms_text(fact.first_release_ms)}" if fact.first_release_ms is not None else ""
     most = f" At most {count_text(held, 'character')} held back while checking." if held else ""
     st.caption(f"Whole turn {ms_text(fact.total_ms)}, checks {ms_text(fact.governance_ms)}{first}.{most}")
+
+
+def _draw_review(actor: Actor, detail: TurnDetail) -> None:
+    """Draw who looked at it, what they decided, and the form for who may."""
+    release = detail.record.get("release")
+    if not (detail.hold or detail.reviews or release or may(actor, "review.decide")):
+        return
+    st.subheader("Who looked at it")
+    now = records().reviews.now()
+    if detail.hold is not None:
+        st.caption(wait_text(detail.hold, now))
+    if release:
+        st.markdown(f"Let pass by a {release['role']}, who released this question when it was held.")
+        st.page_link(
+            "turn_page.py",
+            label="The held turn",
+            icon=":material/arrow_forward:",
+            query_params={"turn": release["turn_id"]},
+        )
+    if not detail.reviews and detail.hold is None:
+        st.caption("Nobody judged this decision yet.")
+    draw_judging(actor, detail, now=now, key="judge")
+    for each in detail.reviews:
+        st.download_button(
+            f"Receipt of the judgement in entry {each.review.entry}",
+            json.dumps(each.receipt, ensure_ascii=False, indent=1),
+            file_name=f"receipt-entry-{each.review.entry}.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
 
 
 def _draw_proof(detail: TurnDetail) -> None:
