@@ -46,7 +46,8 @@ DENSE = (
 def main() -> None:
     """Print all tables."""
     models = POLICIES.parent / "models"
-    rails = build_rail_set(GuardReader(models / "guard"), SupportReader(models / "support"))
+    guard = GuardReader(models / "guard")
+    rails = build_rail_set(guard, SupportReader(models / "support"), guard)
     started = time.perf_counter()
     policy = load_policy(POLICIES, vocabulary=rails.vocabulary())
     load_ms = 1000 * (time.perf_counter() - started)
@@ -136,7 +137,7 @@ def detection(folder: Path, rails: dict[str, NamingRail]) -> None:
         listed = list(texts)
         names = rail.split(" or ")
         flagged = sum(
-            any(f.score >= REFUSED.get(each, 0.9) for each in names for f in rails[each].inspect(text))
+            any(f.score >= REFUSED.get(each, 0.9) for each in names for f in attacks(rails[each], text))
             for text in listed
         )
         low, high = wilson(flagged, len(listed))
@@ -144,6 +145,11 @@ def detection(folder: Path, rails: dict[str, NamingRail]) -> None:
             f"{name:36}{rail:22}{len(listed):>6}{flagged:>9}{flagged / len(listed):>8.1%}"
             f"{f'{low:.1%} to {high:.1%}':>16}"
         )
+
+
+def attacks(rail: NamingRail, text: str) -> list[Finding]:
+    """Return what a rail finds, of the guard model its attacks alone: harm is the table of `benchmarks.harm`."""
+    return [f for f in rail.inspect(text) if f.rail != "guard" or f.category == "injection"]
 
 
 def personal_data(folder: Path, rail: NamingRail) -> None:

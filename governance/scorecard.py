@@ -14,7 +14,7 @@ from governance.turns import TurnFact
 
 Z_95 = 1.959964
 # What a finding in released text says against: hate about groups is unfair as well as unsafe.
-PRIVACY_RAILS = ("pii", "identity_numbers", "secrets", "private_data", "exfiltration")
+PRIVACY_RAILS = ("pii", "identity_numbers", "safe_harbour", "secrets", "private_data", "exfiltration")
 UPTIME_FORMULA = "health probes that a ready server answered / probes due since the first one"
 UNFAIR = ("harm.hate",)
 NOT_UNSAFE_RAILS = (*PRIVACY_RAILS, "groundedness")

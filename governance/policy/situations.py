@@ -15,7 +15,7 @@ from functools import cache
 from core.schema import Support
 from governance.policy.condition import KINDS, STAGES, Case, Vocabulary, fields_in, numbers_in
 from governance.policy.policy import Policy
-from governance.rails import RailSet, build_rail_set
+from governance.rails import Name, RailSet, build_rail_set
 from governance.schema import DOMAINS, LEVELS, ROLES, Stage
 
 Places = Mapping[Stage, Vocabulary]
@@ -31,6 +31,9 @@ class _NoModel:
     def read(self, text: str) -> Mapping[str, float]:
         raise NotImplementedError("There is no guard model here: this rail can name its categories, not look at text.")
 
+    def find_names(self, text: str, *, least: float) -> Sequence[Name]:
+        raise NotImplementedError("There is no guard model here: this rail can name its categories alone.")
+
     def weigh(self, sentence: str, passages: Sequence[str]) -> Support:
         raise NotImplementedError("There is no support model here: this rail can name its categories alone.")
 
@@ -38,7 +41,7 @@ class _NoModel:
 @cache
 def shipped_places() -> Places:
     """Return the places of the rails that ship; loads no model."""
-    return places_of(build_rail_set(_NoModel(), _NoModel()))
+    return places_of(build_rail_set(_NoModel(), _NoModel(), _NoModel()))
 
 
 def places_of(rails: RailSet) -> Places:
@@ -46,7 +49,7 @@ def places_of(rails: RailSet) -> Places:
     asked = (*rails.input, *rails.spoken, *rails.asked, *rails.across)
     output = (*rails.output, rails.grounding) if rails.grounding else rails.output
     at = {"input": asked, "retrieval": rails.retrieval, "output": output}
-    return {stage: {rail.name: rail.categories for rail in at[stage]} for stage in STAGES}
+    return {stage: {rail.name: rail.categories for rail in (*at[stage], *rails.maximum)} for stage in STAGES}
 
 
 def vocabulary_of(places: Places) -> dict[str, frozenset[str]]:

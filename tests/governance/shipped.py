@@ -10,4 +10,5 @@ from governance.wiring import DATA
 
 @cache
 def shipped_rails() -> RailSet:
-    return build_rail_set(GuardReader(DATA / "models" / "guard", threads=1), SupportReader(DATA / "models" / "support"))
+    guard = GuardReader(DATA / "models" / "guard", threads=1)
+    return build_rail_set(guard, SupportReader(DATA / "models" / "support"), guard)
