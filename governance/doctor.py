@@ -16,6 +16,7 @@ from core.store.database import Store
 from core.store.migrate import open_store
 from governance.errors import GovernanceError
 from governance.ledger import Ledger, examine_ledger, load_current_signer, read_examination
+from governance.policy import PolicyVersions
 from governance.records import LEDGER_HEALTH, open_witness, utc_now
 from governance.wiring import build_governance
 
@@ -65,7 +66,7 @@ def examine(settings: Settings) -> list[Check]:
         _check("database", lambda: _with_store(settings, _look_at_database)),
         _check("ledger", lambda: _with_store(settings, lambda store: _look_at_ledger(settings, store))),
         _check("last background verification", lambda: _look_at_watch(settings)),
-        _check("policies and rails", lambda: _look_at_governance(settings)),
+        _check("policies and rails", lambda: _with_store(settings, lambda store: _look_at_governance(settings, store))),
         _check("vector index", lambda: _look_at_vectors(settings)),
         _check("embedder", _look_at_embedder),
         _check(f"model profile {settings.profile}", lambda: _look_at_model(settings, settings.profile)),
@@ -128,9 +129,12 @@ def _look_at_watch(settings: Settings) -> str:
     return f"{last.health.checked_at:%Y-%m-%d %H:%M} UTC, {last.health.size} entries in {last.seconds:.2f} s"
 
 
-def _look_at_governance(settings: Settings) -> str:
-    engine = build_governance(settings)
-    return f"{len(engine.rail_versions)} rails, policy {engine.policy_digest[:19]}…"
+def _look_at_governance(settings: Settings, store: Store) -> str:
+    ledger = Ledger(store, signer=load_current_signer(settings.data_folder / "keys", store), clock=utc_now)
+    versions = PolicyVersions(ledger)
+    engine = build_governance(settings, versions=versions)
+    own = ", ".join(version.id for version in versions.active()) or "none"
+    return f"{len(engine.rail_versions)} rails, policy {engine.policy_digest[:19]}…, versions in force: {own}"
 
 
 def _look_at_vectors(settings: Settings) -> str:

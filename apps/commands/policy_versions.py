@@ -84,7 +84,7 @@ def review(
         _print_check(check)
         if why is None:
             if found.state == "draft" and not check.problems:
-                say(f"To agree: promethios policy review {version} --why REASON --as SOMEBODY_OTHER_THAN_{author}")
+                say(f"To agree: promethios policy review {version} --why REASON --as NAME (not {author})")
             return
         records.policies.review(acting(records, user), version, why=why, places=places)
         say(f"Reviewed {version}. Next: promethios policy activate {version} --why REASON")
