@@ -76,7 +76,9 @@ class RailSet:
         """Return the rails that look at the texts of an agent of this level."""
         if level != "maximum":
             return self
-        more: dict[str, Any] = {stage: (*getattr(self, stage), *self.maximum) for stage in ("input", "retrieval", "output")}
+        more: dict[str, Any] = {
+            stage: (*getattr(self, stage), *self.maximum) for stage in ("input", "retrieval", "output")
+        }
         return replace(self, **more)
 
     def vocabulary(self) -> dict[str, frozenset[str]]:
