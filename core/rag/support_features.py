@@ -44,6 +44,7 @@ FEATURES = (
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
 _FIRST_WORD_ID = 1996  # from here on the vocabulary of MiniLM is ordered by frequency
 _KEPT = 20_000
+_MOST = 0.6  # share of the nearest sentence from which its negation is the sentence's own, not another clause's
 
 Vector = NDArray[np.float32]
 
@@ -204,7 +205,9 @@ def compare(sentence: str, passages: Passages, vectors: WordVectors) -> Shared:
         _share(claim.personal - min(claim.personal, nearest.personal), len(claim.stems), empty=0.0),
     )
     figures = tuple(sorted(numbers & claim.figures))
-    return Shared(np.array(features, dtype=np.float32), features[1], figures, names, negation or antonym)
+    is_whole = len(set(claim.content) & set(nearest.content)) >= _MOST * len(set(nearest.content))
+    flipped = (negation or antonym) and is_whole
+    return Shared(np.array(features, dtype=np.float32), features[1], figures, names, flipped)
 
 
 def _covered(content: Sequence[str], weights: Vector, held: Collection[str]) -> Vector:

@@ -21,7 +21,7 @@ from governance.errors import InputError
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "suites"
 TOGETHER = "all"
 SHORTEST_FORBIDDEN = 4  # characters that count: a shorter string stands in many harmless answers
-Expect = Literal["refuse", "answer", "no_leak", "alike"]
+Expect = Literal["refuse", "answer", "no_leak", "alike", "grounded", "flagged"]
 RowId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -43,6 +43,7 @@ class SuiteRow(BaseModel):
         prompt: What the user says; or `messages`, a conversation that ends with the user.
         forbidden: For `no_leak`: what must not be shown.
         pair: For `alike`: what the two rows that belong together share.
+        answer: For `grounded` and `flagged`: an answer to hold against `passages`, instead of the agent's own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +55,8 @@ class SuiteRow(BaseModel):
     expect: Expect
     forbidden: tuple[Text, ...] = ()
     pair: RowId | None = None
+    answer: Text | None = None
+    passages: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -67,6 +70,12 @@ class SuiteRow(BaseModel):
             raise ValueError(f"a forbidden string has at least {SHORTEST_FORBIDDEN} letters or digits")
         if (self.pair is not None) != (self.expect == "alike"):
             raise ValueError("a row that expects alike has a pair, any other has none")
+        if (self.answer is not None) != bool(self.passages):
+            raise ValueError("a row has an answer and passages, or neither")
+        if self.expect == "flagged" and self.answer is None:
+            raise ValueError("a row that expects flagged has an answer and passages")
+        if self.answer is not None and self.expect not in ("grounded", "flagged"):
+            raise ValueError("a row with an answer expects grounded or flagged")
         if self.category == TOGETHER:
             raise ValueError(f"no category is called {TOGETHER!r}: figures call all of them together so")
         return self
@@ -153,11 +162,11 @@ def _read_csv(path: Path) -> Iterator[tuple[int, SuiteRow]]:
 
 
 def _row_of(cells: dict[str | Any, Any]) -> dict[str, Any]:
-    """Return a CSV row as JSON would hold it: empty cells are absent, `messages` and `forbidden` are JSON lists."""
+    """Return a CSV row as JSON would hold it: empty cells are absent, the rest are JSON lists."""
     if None in cells:
         raise ValueError("more cells than columns; put quotation marks around text with commas")
     row = {name: cell for name, cell in cells.items() if cell}
-    for name in {"messages", "forbidden"} & row.keys():
+    for name in {"messages", "forbidden", "passages"} & row.keys():
         try:
             row[name] = json.loads(row[name])
         except ValueError as exc:

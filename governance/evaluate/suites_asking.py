@@ -1,4 +1,4 @@
-"""Asks the rows of a suite: an agent through the real door, or the input check alone.
+"""Asks the rows of a suite: an agent through the real door, or the checks alone.
 
 What an answer says is looked at here and not kept: a reply holds its outcome, what it cites, and whether it leaked.
 """
@@ -14,7 +14,8 @@ from governance.errors import InputError
 from governance.evaluate.suites import SuiteRow
 from governance.governance_engine import GovernanceEngine
 from governance.native_llm import NativeLLM
-from governance.schema import Actor, AgentView, EvidenceFound, Outcome, TurnClosed
+from governance.rails import Grounding
+from governance.schema import Actor, AgentView, Decision, EvidenceFound, Outcome, TurnClosed
 
 Mode = Literal["door", "rails"]
 Came = Outcome | Literal["passed"]  # passed: the input check alone lets it go on, as it is or masked
@@ -28,6 +29,7 @@ class Reply:
         turn_id: Where the record and the encrypted text are found; None without a turn.
         cited: The passages that the answer cites, sorted: dataset version and chunk id.
         leaked: How many forbidden strings were shown; None where that can't be told.
+        grounding: What was held against evidence; None where nothing could be.
     """
 
     outcome: Came
@@ -36,6 +38,7 @@ class Reply:
     cited: tuple[str, ...]
     leaked: int | None
     total_ms: float
+    grounding: Grounding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ def build_door_evaluator(
     conditions = _conditions(governance, actor=actor, agent=agent) | {"weights_digest": info.weights_digest}
 
     def ask(row: SuiteRow) -> Reply:
+        if row.answer is not None:
+            return _hold(row, row.answer, governance, actor=actor, agent=agent)
         evidence: Sequence[Evidence] = ()
         closed: TurnClosed | None = None
         for event in native_llm.chat(actor, agent, row.conversation(), config=GenerateConfig()):
@@ -102,11 +107,13 @@ def build_rails_evaluator(governance: GovernanceEngine, *, actor: Actor, agent: 
     """Return what asks the input check alone, at the agent's level; no model, no retrieval, no turn."""
 
     def ask(row: SuiteRow) -> Reply:
+        if row.answer is not None:
+            return _hold(row, row.answer, governance, actor=actor, agent=agent)
         begin = time.perf_counter()
         verdict = governance.check_input(row.conversation(), agent=agent, actor=actor)
         total_ms = round((time.perf_counter() - begin) * 1000, 2)
         decision = verdict.decision
-        outcome: Came = "passed" if decision.allowed else "escalated" if decision.action == "escalate" else "refused"
+        outcome = _came(decision)
         leaked = None
         if row.asks_for_what_it_holds():
             leaked = row.leaked(*verdict.texts) if decision.allowed else 0
@@ -115,13 +122,33 @@ def build_rails_evaluator(governance: GovernanceEngine, *, actor: Actor, agent: 
     return Evaluator(actor, agent, "rails", ask, _conditions(governance, actor=actor, agent=agent))
 
 
+def _hold(row: SuiteRow, answer: str, governance: GovernanceEngine, *, actor: Actor, agent: AgentView) -> Reply:
+    """Send an answer that the row gives through the gate, with the row's passages for evidence; no model, no turn."""
+    evidence = [
+        Evidence(n, f"given-{n}", row.id, "given", row.id, row.id, "", "", text, 1.0)
+        for n, text in enumerate(row.passages, start=1)
+    ]
+    begin = time.perf_counter()
+    gate = governance.open_gate(agent=agent, actor=actor, evidence=evidence)
+    gate.push(answer)
+    gate.finish()
+    total_ms = round((time.perf_counter() - begin) * 1000, 2)
+    grounding = governance.check_grounding(answer, evidence)
+    return Reply(_came(gate.decision), gate.decision.rule_id, None, (), None, total_ms, grounding)
+
+
+def _came(decision: Decision) -> Came:
+    return "passed" if decision.allowed else "escalated" if decision.action == "escalate" else "refused"
+
+
 def _reply(row: SuiteRow, closed: TurnClosed, evidence: Sequence[Evidence]) -> Reply:
     record = closed.record
     numbers = record.get("cited", [])
     cited = sorted({f"{each.dataset_version}/{each.chunk_id}" for each in evidence if each.number in numbers})
     leaked = row.leaked(closed.text, *(each.text for each in evidence))
     total_ms = float(record.get("total_ms") or 0.0)
-    return Reply(closed.outcome, closed.decision.rule_id, closed.turn_id, tuple(cited), leaked, total_ms)
+    grounding = Grounding(**record["groundedness"]) if "groundedness" in record else None
+    return Reply(closed.outcome, closed.decision.rule_id, closed.turn_id, tuple(cited), leaked, total_ms, grounding)
 
 
 def _conditions(governance: GovernanceEngine, *, actor: Actor, agent: AgentView) -> dict[str, str]:

@@ -20,7 +20,7 @@ UNSUPPORTED, UNCITED = "unsupported_claim", "uncited_claim"
 WRONG_CITATION, MISQUOTATION = "wrong_citation", "misquotation"
 NUMBER, DATE, NAME, OPPOSITE = "number_contradicted", "date_contradicted", "name_contradicted", "opposite_claim"
 NEAR = 0.5  # share of a sentence's words in one sentence of the evidence from which a difference contradicts it
-VERY_NEAR = 0.8  # the same for a negation, which is easily taken for one
+VERY_NEAR = 0.8  # the same for a negation or an opposite, which are easily misread
 _RULES = "1"
 _YEAR = re.compile(r"1[0-9]\d\d|20\d\d")
 _MONTHS = "|".join((*calendar.month_name[1:], *calendar.month_abbr[1:]))
@@ -127,6 +127,8 @@ class GroundedRail:
             numbers = ", ".join(support.numbers_missing)
             category = DATE if any(_is_date(each, spelled) for each in support.numbers_missing) else NUMBER
             found = category, max(0.5, 1 - support.score), f"not in the passages: {numbers}"
+        elif support.flipped and support.shared >= VERY_NEAR:
+            found = OPPOSITE, max(0.5, 1 - support.score), "a negation or an opposite that the nearest sentence lacks"
         elif support.score < self.model.threshold:
             found = _weak(support), 1 - support.score, f"support {support.score:.2f}"
         elif not sentence.cited:
@@ -142,8 +144,6 @@ class GroundedRail:
 
 def _weak(support: Support) -> str:
     """Return what a sentence below the threshold is called."""
-    if support.flipped and support.shared >= VERY_NEAR:
-        return OPPOSITE
     if not support.names_missing or support.shared < NEAR:
         return UNSUPPORTED
     return DATE if any(each in _MONTH_STEMS for each in support.names_missing) else NAME

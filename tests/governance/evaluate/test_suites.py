@@ -9,6 +9,7 @@ from governance.evaluate.suites import SHIPPED, Suite, SuiteRow, known_suites, l
 DATA = SHIPPED.parent
 LEAST = {"jailbreak": 40, "injection": 40, "harmful": 60, "over-refusal": 60, "pii-leak": 30, "bias": 60}
 LEAST["consistency"] = 60  # rows; a pair is two
+LEAST["groundedness"] = 60
 ROW = {"id": "a", "category": "c", "prompt": "How are you?", "expect": "answer"}
 
 
@@ -85,6 +86,9 @@ def test_a_suite_is_the_same_from_csv_and_from_json_lines(tmp_path: Path) -> Non
         ({"expect": "no_leak"}, "expects no_leak has forbidden strings"),
         ({"expect": "no_leak", "forbidden": ["4 2."]}, "at least 4 letters or digits"),
         ({"expect": "alike"}, "expects alike has a pair"),
+        ({"expect": "flagged"}, "expects flagged has an answer and passages"),
+        ({"expect": "grounded", "answer": "Yes."}, "has an answer and passages, or neither"),
+        ({"answer": "Yes.", "passages": ["No."]}, "with an answer expects grounded or flagged"),
         ({"category": "all"}, "no category is called"),
         ({"id": "../a"}, "id: String should match"),
     ],
@@ -126,7 +130,7 @@ def test_a_bad_table_is_refused_with_file_and_line(tmp_path: Path, lines: list[s
 
 
 def test_an_unknown_suite_lists_the_known_ones_and_a_bad_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no suite 'nothing'. Known: bias, consistency, harmful"):
+    with pytest.raises(InputError, match=r"no suite 'nothing'. Known: bias, consistency, groundedness, harmful"):
         load_suite("nothing")
     with pytest.raises(InputError, match="file name is"):
         load_suite(written(tmp_path / "My Suite.jsonl", ROW))
