@@ -1,9 +1,9 @@
 """How well advice and emergencies are recognised, and how often falsely: `python -m benchmarks.duties`.
 
-Our own texts are in `data/questions/duties.jsonl`; its rows `held_out` tuned nothing, but who wrote them wrote the rules
-too, so that they flatter. The public sets lie in the folder that EVALDATA names; without it they are not measured. Of
-Do-Not-Answer's requests for advice every second one helped to write the rules; the figure is on the others, which had
-been read by then.
+Our own texts are in `data/questions/duties.jsonl`; its rows `held_out` tuned nothing, but who wrote them wrote the
+rules too, so that they flatter. The public sets lie in the folder that EVALDATA names; without it they are not
+measured. Of Do-Not-Answer's requests for advice every second one helped to write the rules; the figure is on the
+others, which had been read by then.
 """
 
 import csv
