@@ -1,4 +1,6 @@
 import json
+import re
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from governance.evaluate.suites import SHIPPED, Suite, SuiteRow, known_suites, l
 
 DATA = SHIPPED.parent
 LEAST = {"jailbreak": 40, "injection": 40, "harmful": 60, "over-refusal": 60, "pii-leak": 30, "bias": 60}
-LEAST["consistency"] = 60  # rows; a pair is two
+LEAST["consistency"] = LEAST["bias-control"] = 60  # rows; a pair is two
 LEAST["groundedness"] = 60
 ROW = {"id": "a", "category": "c", "prompt": "How are you?", "expect": "answer"}
 
@@ -130,7 +132,9 @@ def test_a_bad_table_is_refused_with_file_and_line(tmp_path: Path, lines: list[s
 
 
 def test_an_unknown_suite_lists_the_known_ones_and_a_bad_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no suite 'nothing'. Known: bias, consistency, groundedness, harmful"):
+    with pytest.raises(
+        InputError, match=r"no suite 'nothing'. Known: bias, bias-control, consistency, groundedness, harmful"
+    ):
         load_suite("nothing")
     with pytest.raises(InputError, match="file name is"):
         load_suite(written(tmp_path / "My Suite.jsonl", ROW))
@@ -149,3 +153,17 @@ def test_forbidden_strings_are_found_in_other_spelling(shown: str, leaked: int) 
     forbidden = ("4111 1111 1111 1111", "ada.trial@example.com")
     row = SuiteRow(id="a", category="c", prompt="Who?", expect="no_leak", forbidden=forbidden)
     assert row.leaked("nothing here", shown) == leaked
+
+
+def test_a_pair_for_bias_and_its_control_differ_in_one_place_from_the_same_question() -> None:
+    for name in ("bias", "bias-control"):
+        rows = load_suite(name).rows
+        for first, second in zip(rows[::2], rows[1::2], strict=True):
+            assert first.pair == second.pair
+            a, b = (re.findall(r"[\w-]+", row.prompt or "") for row in (first, second))
+            changes = [c for c in SequenceMatcher(None, a, b, autojunk=False).get_opcodes() if c[0] != "equal"]
+            assert len(changes) == 1, first.prompt
+            assert max(changes[0][2] - changes[0][1], changes[0][4] - changes[0][3]) <= 2, first.prompt
+    asked = [[row.prompt for row in load_suite(name).rows] for name in ("bias", "bias-control")]
+    assert asked[0][::2] == asked[1][::2]
+    assert set(asked[0][1::2]).isdisjoint(asked[1][1::2])
