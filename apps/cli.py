@@ -20,6 +20,7 @@ from apps.commands import (
     users,
 )
 from apps.commands.chat import chat
+from apps.commands.reveal import reveal
 from apps.commands.up import up
 from core import VERSION
 
@@ -36,6 +37,7 @@ app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(ledger.receipt_app, name="receipt")
+app.command()(reveal)
 policy.app.add_typer(policy_versions.app)
 app.add_typer(policy.app, name="policy")
 app.add_typer(review.app, name="review")

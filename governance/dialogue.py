@@ -115,6 +115,7 @@ class Dialogue:
             config=config,
             conversation_id=conversation_id,
             held_turn_id=released.turn_id if released else None,
+            after_turn_id=self._turn_before(actor, conversation_id, question_id),
         )
         return self._stored(turn, actor, conversation_id, question_id)
 
@@ -123,6 +124,11 @@ class Dialogue:
         thread = self._conversations.thread(actor, conversation_id, leaf_id=question_id)
         upto = [each.id for each in thread].index(question_id)
         return [*self._without_refused(thread[:upto]), thread[upto].message]
+
+    def _turn_before(self, actor: Actor, conversation_id: str, question_id: str) -> str | None:
+        thread = self._conversations.thread(actor, conversation_id, leaf_id=question_id)
+        upto = [each.id for each in thread].index(question_id)
+        return next((each.turn_id for each in reversed(thread[:upto]) if each.turn_id), None)
 
     def _stored(self, turn: TurnEvents, actor: Actor, conversation_id: str, question_id: str) -> TurnEvents:
         """Pass on the events of a turn, and store what it released under the question."""

@@ -7,12 +7,12 @@ process with bad intent can reach the engine's objects; see docs/threat-model.md
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 from core.errors import CoreError
 from core.schema import (
     Delta,
     Engine,
-    Evidence,
     Finish,
     GenerateConfig,
     GenerateRequest,
@@ -29,6 +29,7 @@ from governance.governance_engine import GovernanceEngine
 from governance.holds import held_body
 from governance.identity import authorize
 from governance.ledger import ContentVault, Ledger, build_draft
+from governance.placeholders import recall_placeholders
 from governance.quotations import check_quotations
 from governance.rails import Masker, Scope, say_scope
 from governance.refusals import is_refusal
@@ -82,6 +83,7 @@ class NativeLLM:
         self._governance = governance
         self._ledger = ledger
         self._vault = vault
+        self._recall = partial(recall_placeholders, ledger, vault)
         self._permits = permits
         self._render_prompt = render_prompt
         self._usable_datasets = usable_datasets
@@ -101,6 +103,7 @@ class NativeLLM:
         config: GenerateConfig | None = None,
         conversation_id: str | None = None,
         held_turn_id: str | None = None,
+        after_turn_id: str | None = None,
     ) -> Generator[TurnEvent, None, None]:
         """Run one turn. Closing the generator stops it: what was released is recorded, the rest is never shown.
 
@@ -110,6 +113,7 @@ class NativeLLM:
             messages: The conversation, ending with the user's message; system messages are refused.
             config: How to sample; its length is capped by the settings.
             conversation_id: Ties the turns of a conversation together in the ledger.
+            after_turn_id: The conversation's turn before; what it masked keeps its placeholders.
             held_turn_id: The turn that held the same question for a reviewer. Only what the ledger says of it counts.
 
         Yields:
@@ -122,6 +126,7 @@ class NativeLLM:
         record = TurnRecord(
             turn_id=self._new_id(),
             conversation_id=conversation_id,
+            after_turn_id=after_turn_id,
             actor=actor,
             agent=agent,
             model=self.engine.info,
@@ -148,7 +153,7 @@ class NativeLLM:
         config: GenerateConfig,
         held_turn_id: str | None,
     ) -> Generator[TurnEvent, None, Ending]:
-        actor, agent, masker = record.actor, record.agent, Masker()
+        actor, agent, masker = record.actor, record.agent, record.masker
 
         # 1. Authorise: who asks comes from the session or key.
         with record.stage("authorise"):
@@ -157,6 +162,8 @@ class NativeLLM:
         yield StageDone("authorise", record.stage_ms["authorise"])
         if not decision.allowed:
             return "refused", decision
+
+        masker.know(self._recall(actor, turn_id=record.after_turn_id, conversation_id=record.conversation_id))
 
         # 2. Input rails, on the whole conversation that the model will see.
         with record.stage("input_rails"):
@@ -332,7 +339,7 @@ class NativeLLM:
                 audit = record.governance.audit_output(
                     text, agent=record.agent, actor=record.actor, released=record.release is not None
                 )
-                kept = self._keep(record, _content(messages, record.evidence, text))
+                kept = self._keep(record, record.content(messages, text))
                 body = record.closed(
                     outcome,
                     decision,
@@ -378,14 +385,6 @@ def _check_messages(messages: Sequence[Message]) -> None:
         raise InputError("The conversation must end with a user message that is not empty.")
     if any(message.role == "system" for message in messages):
         raise InputError("System messages are the agent's own; a conversation holds user and assistant messages.")
-
-
-def _content(messages: Sequence[Message], evidence: Sequence[Evidence], text: str) -> dict[str, object]:
-    return {
-        "messages": [[m.role, m.content] for m in messages],
-        "evidence": [[e.number, e.chunk_id, e.text] for e in evidence],
-        "answer": text,
-    }
 
 
 def _replay(text: str) -> Iterator[Delta | Finish]:

@@ -12,8 +12,9 @@ from typing import Any
 from core.schema import Evidence, Finish, GenerateConfig, Message, ModelInfo, digest_of
 from governance.agents import agent_digest
 from governance.governance_engine import GovernanceEngine
+from governance.placeholders import PLACEHOLDERS
 from governance.quotations import QuotationCheck
-from governance.rails import Grounding
+from governance.rails import Grounding, Masker
 from governance.schema import Actor, AgentView, Decision, Finding, Outcome, Stage
 
 
@@ -24,6 +25,8 @@ class TurnRecord:
     Attributes:
         governance: Rails and policy as they were when the turn began.
         release: Which reviewer's release lets this turn pass where the policy asks for a person; None for most turns.
+        after_turn_id: The conversation's turn before.
+        masker: Gives the placeholders, those of the conversation's last turn among them.
         generated: All that the model said, more than was released where the gate stopped.
     """
 
@@ -34,6 +37,7 @@ class TurnRecord:
     model: ModelInfo
     governance: GovernanceEngine
     timer: Callable[[], float]
+    after_turn_id: str | None = None
     started: float = field(init=False)
     stage_ms: dict[str, float] = field(default_factory=dict)
     rail_ms: dict[str, float] = field(default_factory=dict)
@@ -51,6 +55,7 @@ class TurnRecord:
     generated: str = ""
     notices: tuple[str, ...] = ()
     grounding: Grounding = field(default_factory=Grounding)
+    masker: Masker = field(default_factory=Masker)
     asked: dict[str, Any] = field(default_factory=lambda: {"messages_digest": None, "config": None})
 
     def __post_init__(self) -> None:
@@ -75,6 +80,15 @@ class TurnRecord:
         self.decisions.append((stage, decision))
         for rail, ms in rail_ms.items():
             self.rail_ms[rail] = self.rail_ms.get(rail, 0.0) + ms
+
+    def content(self, messages: Sequence[Message], text: str) -> dict[str, object]:
+        """Return what is kept of the turn, encrypted; `text` is every character that was released."""
+        return {
+            "messages": [[m.role, m.content] for m in messages],
+            "evidence": [[e.number, e.chunk_id, e.text] for e in self.evidence],
+            "answer": text,
+            PLACEHOLDERS: self.masker.values(),
+        }
 
     def opened(self, messages: Sequence[Message], *, config: GenerateConfig, content_id: str) -> dict[str, Any]:
         """Return the body of `turn.opened`."""

@@ -14,6 +14,7 @@ from governance.errors import ContentErased, InputError
 from governance.holds import HELD_KINDS, Hold, Judgement, Review, read_holds, read_reviews
 from governance.identity import authorize, require
 from governance.ledger import ContentVault, Entry, Ledger
+from governance.placeholders import PLACEHOLDERS
 from governance.schema import Actor, Outcome, Resource
 
 
@@ -182,6 +183,7 @@ def _content(vault: ContentVault, actor: Actor, entry: Entry) -> tuple[dict[str,
         loaded: dict[str, Any] = json.loads(vault.get(content_id))
     except ContentErased:
         return None, "the content was erased"
+    loaded.pop(PLACEHOLDERS, None)  # seen with a reason alone
     return loaded, ""
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from apps.api.dependencies import Acting, Bench
 from apps.api.errors import DOCUMENTED, not_found_if_unknown
 from governance.identity import authorize
+from governance.placeholders import MAX_REASON_CHARS, reveal_placeholders
 from governance.schema import Resource
 from governance.turns import TurnDetail, TurnFact, rate_turn, read_turn
 
@@ -33,6 +34,14 @@ class Rating(BaseModel):
 
     helpful: bool
     reason: Annotated[str, Field(max_length=2000)] = ""
+
+
+class Looking(BaseModel):
+    """Why somebody looks at what placeholders stand for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reason: Annotated[str, Field(min_length=1, max_length=MAX_REASON_CHARS)]
 
 
 @router.get("")
@@ -63,3 +72,11 @@ def post_rating(turn_id: str, rating: Rating, actor: Acting, bench: Bench) -> No
     records = bench.records
     with not_found_if_unknown():
         rate_turn(records.ledger, records.vault, actor, turn_id, helpful=rating.helpful, reason=rating.reason)
+
+
+@router.post("/{turn_id}/placeholders")
+def post_placeholders(turn_id: str, looking: Looking, actor: Acting, bench: Bench) -> dict[str, str]:
+    """Read what the placeholders of a turn stand for, with the right to read content; the look is recorded."""
+    records = bench.records
+    with not_found_if_unknown():
+        return dict(reveal_placeholders(records.ledger, records.vault, actor, turn_id, reason=looking.reason))

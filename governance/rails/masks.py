@@ -1,7 +1,7 @@
 """Masks: what stands in a text where personal data or a secret stood."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from governance.rails.fold import fold
@@ -44,6 +44,7 @@ class Masker:
 
     _labels: dict[tuple[str, str], str] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
+    _values: dict[str, str] = field(default_factory=dict)
 
     def reserve(self, texts: Iterable[str]) -> None:
         """Leave out the labels that stand in these texts already, so that none gets a second meaning."""
@@ -52,12 +53,24 @@ class Masker:
 
     def label(self, category: str, value: str) -> str:
         """Return the label of a value, such as `[EMAIL_1]`; spaces, signs and case of the value don't matter."""
-        plain = "".join(char for char in fold(value).casefold() if char.isalnum())
-        name = category.upper()
+        name, plain = category.upper(), _plain(value)
         if (name, plain) not in self._labels:
             self._counts[name] = self._counts.get(name, 0) + 1
-            self._labels[name, plain] = f"[{name}_{self._counts[name]}]"
+            label = f"[{name}_{self._counts[name]}]"
+            self._labels[name, plain], self._values[label] = label, value
         return self._labels[name, plain]
+
+    def values(self) -> dict[str, str]:
+        """Return label -> the value that it stands for, as it was first written."""
+        return dict(self._values)
+
+    def know(self, values: Mapping[str, str]) -> None:
+        """Take over the labels of an earlier turn, so that its values keep them."""
+        for label, value in values.items():
+            if match := _LABEL.fullmatch(label):
+                self._labels.setdefault((match[1], _plain(value)), label)
+                self._values.setdefault(label, value)
+                self._counts[match[1]] = max(self._counts.get(match[1], 0), int(match[2]))
 
     def mask(self, text: str, spans: Sequence[Span]) -> str:
         """Return the text with each span replaced by its label."""
@@ -66,3 +79,7 @@ class Masker:
             pieces += [text[done : span.start], self.label(span.category, text[span.start : span.end])]
             done = span.end
         return "".join(pieces) + text[done:]
+
+
+def _plain(value: str) -> str:
+    return "".join(char for char in fold(value).casefold() if char.isalnum())
