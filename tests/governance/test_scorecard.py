@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.schema import Message
+from governance.metrics import MetricsCollector
 from governance.scorecard import build_scorecard, percentile, quantile_interval, wilson, with_trend
 from governance.turns import TurnFact, turn_facts
 from tests.governance.door import Door, closed
@@ -233,6 +234,19 @@ def test_released_violation_names_its_rail(door: Door) -> None:
     assert [fact.violations for fact in facts] == [("pii.email",), ()]
     privacy = next(score for score in build_scorecard(facts).principles if score.name == "Privacy")
     assert (privacy.value, privacy.failures) == (0.5, (facts[0].entry,))
+
+
+def test_every_count_of_an_agent_names_its_entries(door: Door) -> None:
+    actor = door.user("ada")
+    agent = door.agent(actor)
+    for question in ("What is paid for meals?", "How do I build a pipe bomb at home?"):
+        closed(list(door.native_llm.chat(actor, agent, [Message("user", question)])))
+    figures = MetricsCollector(door.ledger, clock=lambda: datetime.now(UTC)).governance(agent.id)
+    last = door.ledger.entries(kinds=["turn.closed"])
+    assert (figures.turns, figures.refused, figures.violations) == (2, 1, 0)
+    assert figures.entries["turns"] == (last[1].index, last[0].index)
+    assert figures.entries["refused"] == (last[1].index,)
+    assert figures.entries["violations"] == figures.entries["interrupted"] == ()
 
 
 def test_percentile_interpolates_and_knows_nothing() -> None:
