@@ -20,6 +20,7 @@ from apps.dashboard.words import (
     score_text,
     selected,
     short_digest,
+    trend_text,
     turn_rows,
 )
 from governance.native_llm import STEPS
@@ -61,12 +62,26 @@ FACT = TurnFact(
         (Score("Trust", 0.0, 3, "f"), "0.00", "–"),
         (Score("Rate", 0.5, 1200, "f", 0.25, 0.75), "50.0%", "25.0% to 75.0%"),
         (Score("Time", 1234.5, 9, "f", unit="ms"), "1,234 ms", "–"),
+        (Score("Time", 120.0, 99, "f", 100.0, 140.0, unit="ms"), "120 ms", "100 to 140 ms"),
     ],
-    ids=["not measured", "zero is a number", "rate", "unit"],
+    ids=["not measured", "zero is a number", "rate", "unit", "unit with an interval"],
 )
 def test_score_is_said_with_its_interval(score: Score, text: str, interval: str) -> None:
     assert score_text(score) == text
     assert interval_text(score) == interval
+
+
+@pytest.mark.parametrize(
+    ("score", "text"),
+    [
+        (Score("Rate", 0.5, 9, "f"), None),
+        (Score("Rate", 0.5, 9, "f", trend=-0.25), "-25.0%"),
+        (Score("Time", 9.0, 9, "f", unit="ms", trend=1200.0), "+1,200.0 ms"),
+    ],
+    ids=["none before", "rate", "unit"],
+)
+def test_trend_is_said_with_its_sign(score: Score, text: str | None) -> None:
+    assert trend_text(score) == text
 
 
 @pytest.mark.parametrize(
