@@ -28,7 +28,8 @@ _INTERJECTION = re.compile(
     re.I,
 )
 _SAYS_NOTHING = re.compile(
-    r"(?:i hope|hope (?:this|that)|let me know|feel free|please (?:let|ask|feel|check|contact me)|is there anything"
+    r"(?:i hope|hope (?:this|that)|let me know|feel free|is there anything|you are (?:going through|not alone)"
+    r"|please (?:let|ask|feel|check|talk|call|reach out|seek|contact (?:me|someone|a|your))"
     r"|if you (?:have|need|want|would like)|happy to|glad to|my pleasure|take care|goodbye|bye|(?:i['’]m|i am) (?:here"
     r"|glad|happy|an? (?:\w+ )?(?:assistant|ai))|i(?:['’]d| would) be happy|i can (?:help|also|tell|look)"
     r"|i(?:['’]ll| will) (?:help|look|try|do|quote|answer|summari[sz]e|list)"
@@ -41,7 +42,8 @@ _TOLD = (
 _SOURCE = r"(?:documents?|passages?|evidence|sources?|text|datasets?|context|information|excerpts?)"
 _DECLINES = re.compile(
     r"(?:(?:i|we) (?:can ?not|can['’]t|could ?n['’]t|could not|was unable to|am unable to|am not able to|are unable to)"
-    r" (?:\w+ )?(?:find|see|answer|help|say|tell|determine|confirm|locate|provide|verify|assist|share|do|give|comply)"
+    r" (?:\w+ )?(?:find|see|answer|help|say|tell|determine|confirm|locate|provide|verify|assist|share|do|give|comply"
+    r"|set|show|reveal|disclose|discuss|support|create|write|generate)"
     r"|(?:i|we) (?:do not|don['’]t) (?:know|have (?:any |enough |that |this |the )?"
     r"(?:information|data|access|details?))"
     r"|(?:i|we) (?:did not|didn['’]t) find|(?:i|we) (?:have|found|see|saw) no"
@@ -81,7 +83,8 @@ class Sentence:
     @property
     def is_lead_in(self) -> bool:
         """Say whether the words around a quotation only introduce it."""
-        return len(_WORD.findall(self.rest)) <= _LEAD_IN_WORDS and not any(char.isdigit() for char in self.rest)
+        is_short = len(_WORD.findall(self.rest)) <= _LEAD_IN_WORDS or _SAYS_NOTHING.match(self.rest) is not None
+        return is_short and not any(char.isdigit() for char in self.rest)
 
     @property
     def is_claim(self) -> bool:

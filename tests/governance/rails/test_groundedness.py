@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.schema import Evidence, Support
+from core.training import starter_phrases
+from core.training.starter_adapter_forms import FORMS, Form, render_answer
 from governance.policy import Ruling
 from governance.rails import Grounding, Masker, RailRunner
 from governance.rails.groundedness import GroundednessRail, GroundedRail
@@ -86,6 +88,9 @@ def test_a_number_that_no_passage_has_is_a_wrong_citation() -> None:
         "Is that all you need?",
         "Let me know if you have other questions.",
         "Thanks.",
+        starter_phrases.REFUSE_PRIVATE,
+        starter_phrases.REFUSE_OVERRIDE,
+        starter_phrases.CRISIS,
     ],
 )
 def test_greetings_refusals_and_lead_ins_claim_nothing(text: str) -> None:
@@ -100,7 +105,8 @@ def test_without_evidence_nothing_is_measured_and_any_citation_is_wrong() -> Non
     assert [finding.category for finding in grounding.inspect("Trains go first [1].")] == ["wrong_citation"]
 
 
-def test_verbatim_quotations_ask_no_model() -> None:
+@pytest.mark.parametrize("form", [*FORMS, "balanced"])
+def test_verbatim_quotations_ask_no_model_however_the_starter_model_leads_in(form: Form | str) -> None:
     class Untouched:
         digest, threshold = "none", 0.5
 
@@ -108,7 +114,10 @@ def test_verbatim_quotations_ask_no_model() -> None:
             raise AssertionError(f"the model was asked about {sentence!r}")
 
     bound = GroundednessRail(Untouched()).over(EVIDENCE)
-    text = "According to the datasets, “Alcohol is never paid.” [1] “Trains go first.” [2]"
+    quotations = ["“Alcohol is never paid.” [1]", "“Trains go first.” [2]"]
+    text = starter_phrases.lead_in("What is paid?", style=form) + " ".join(quotations)
+    if form in FORMS:
+        text = render_answer(form, quotations)  # type: ignore[arg-type]
     assert bound.inspect(text) == []
     assert bound.check(text) == Grounding(2, 2)
 
