@@ -33,6 +33,9 @@ def review_note(detail: TurnDetail, *, now: datetime, newest: bool) -> ReviewNot
         return ReviewNote(f"A reviewer judged that this decision was wrong{reason}")
     if judged == "upheld":
         return ReviewNote(f"A reviewer looked at this decision and upheld it{reason}")
+    release = detail.record.get("release")
+    if release:
+        return ReviewNote(f"A person looked at this question, as {release['role']}, and released it.")
     if detail.hold is None:
         return None
     return _of_hold(detail.hold, detail.hold.state(now), reason, newest=newest)

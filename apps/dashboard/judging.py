@@ -58,13 +58,15 @@ def draw_judging(actor: Actor, detail: TurnDetail, *, now: datetime, key: str) -
     with st.form(f"{key} {detail.fact.turn_id}", border=False):
         reason = st.text_area(
             "Your reason",
-            key=f"{key} reason",
+            key=f"{key} reason {detail.fact.turn_id}",
             max_chars=MAX_REASON_CHARS,
             height=100,
             help="The person who asked reads it. It is kept with your name and role.",
         )
         with st.container(horizontal=True):
-            yes = st.form_submit_button(BUTTONS[first][0], icon=BUTTONS[first][1], type="primary")
+            yes = st.form_submit_button(
+                BUTTONS[first][0], icon=BUTTONS[first][1], type="primary" if waiting else "secondary"
+            )
             no = st.form_submit_button(BUTTONS[second][0], icon=BUTTONS[second][1])
         st.caption(EFFECTS[waiting])
     if yes or no:

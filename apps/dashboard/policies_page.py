@@ -123,7 +123,7 @@ def _draw_version(version: PolicyVersion) -> None:
     for step in version.history:
         who = names.get(step.actor_id, "a user who is gone")
         word = "Proposed" if step.state == "draft" else VERSION_STATES[step.state].word
-        st.markdown(f"**{word}** by {who}, {step.role}: {step.why}")
+        st.markdown(f"**{word}** by {who} ({step.role}): {step.why}")
         st.caption(f"{step.at:%Y-%m-%d %H:%M} UTC · ledger entry {step.entry}")
     with st.expander("Its rules and cases"):
         st.code(version.text.rules, language="yaml", wrap_lines=True)
@@ -149,7 +149,10 @@ def _draw_check(version: PolicyVersion) -> None:
 def _draw_comparison(comparison: Comparison) -> None:
     st.markdown("**Against the rules that run now**")
     changed = [f"adds `{each}`" for each in comparison.added] + [f"removes `{each}`" for each in comparison.removed]
-    changed += [f"changes the {each.field} of `{each.rule_id}`" for each in comparison.changed]
+    changed += [
+        f"changes the {each.field} of `{each.rule_id}` from `{each.before}` to `{each.after}`"
+        for each in comparison.changed
+    ]
     st.markdown("\n".join(f"- {each}" for each in changed) or "The rules are the same.")
     counts = {way: comparison.count(way) for way in ("looser", "stricter", "by another rule")}
     st.markdown(

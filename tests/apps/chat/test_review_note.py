@@ -53,6 +53,7 @@ def test_a_released_answer_comes_with_the_next_look(
     answered = frames[-1].thread or ""
     assert answered.count(MENTION) >= 2  # the question, and the answer that repeats it
     assert "2/2" in answered
+    assert "A person looked at this question, as reviewer, and released it." in answered
     assert "data-auto" not in answered
     old = _data(answered, "leaf")
     assert old

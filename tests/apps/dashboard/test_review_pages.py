@@ -109,6 +109,15 @@ def test_review_page_shows_what_fired_and_releases_with_a_reason(open_desk: Call
     assert "It is news." in texts(app)
 
 
+def test_a_reason_is_not_carried_over_to_the_next_turn(open_desk: Callable[..., AppTest], desk: Desk) -> None:
+    app = open_desk("rex", "turn_page.py", turn=desk.refused)
+    app.text_area[0].set_value("It was a quotation.").run()
+    app.query_params["turn"] = desk.held
+    app = app.run()
+    assert not app.exception
+    assert not app.text_area[0].value
+
+
 def test_review_page_is_for_those_who_decide(open_desk: Callable[..., AppTest]) -> None:
     assert "does not open this page" in texts(open_desk("mia", "review_page.py"))
 
