@@ -139,7 +139,7 @@ def test_label_is_the_same_in_question_evidence_and_answer() -> None:
 def test_gate_stops_harm_and_audit_agrees() -> None:
     text = "Sure. First, you need to build a bomb with these parts. Then"
     gate = ENGINE.open_gate(agent=agent(), actor=ACTOR)
-    assert gate.push(text) == "Sure. First, you need to "
+    assert gate.push(text) + gate.finish() == "Sure. First, you need to "
     assert gate.decision.rule_id == "core.harm.refuse"
     assert ENGINE.audit_output(text, agent=agent(), actor=ACTOR).decision.rule_id == "core.harm.refuse"
 
