@@ -13,8 +13,7 @@ from typing import Any
 from core.schema import Message
 from governance.schema import AgentView, Decision
 
-NEAR = 0.2  # likeness from which a question that nothing answers is still about the agent's subject
-FAR = 0.05  # the same where there is no dataset to search, so that nothing else speaks for the question
+LEAST = 0.05  # likeness below which a question that nothing answers is about something else
 MOST = 200  # texts of an agent that are compared
 KEPT = 256  # agents whose vectors are remembered
 OFF_SCOPE = "scope.off"
@@ -47,12 +46,15 @@ class Scope:
         """Return why the last message is off the agent's scope; None when it is in scope or the scope is open."""
         if agent.scope == "open" or not self._stands_alone(conversation):
             return None
-        likeness = float((self._vectors_of(agent) @ self._embed([conversation[-1].content])[0]).max())
-        least = NEAR if agent.dataset_ids else FAR
-        if likeness >= least:
+        likeness = self.likeness(conversation[-1].content, agent)
+        if likeness >= LEAST:
             return None
-        reason = f"the question is not about what the agent is for (likeness {likeness:.2f}, at least {least:g} needed)"
+        reason = f"the question is not about what the agent is for (likeness {likeness:.2f}, at least {LEAST:g} needed)"
         return Decision("allow", reason, OFF_SCOPE)
+
+    def likeness(self, question: str, agent: AgentView) -> float:
+        """Return the cosine of a question and the most alike of the texts that say what an agent is for."""
+        return float((self._vectors_of(agent) @ self._embed([question])[0]).max())
 
     def _vectors_of(self, agent: AgentView) -> Any:
         key = agent.id, agent.name, agent.purpose, agent.dataset_ids

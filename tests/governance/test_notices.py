@@ -10,7 +10,7 @@ from core.store.database import Store
 from governance.errors import PolicyError
 from governance.policy import parse_document
 from governance.schema import TurnClosed
-from tests.governance.door import closed, open_door, with_datasets
+from tests.governance.door import Door, add_dataset, closed, found, open_door, with_datasets
 
 MAIL = "Nobody reads mail that is sent here."
 HARM = "Mind the harm."
@@ -84,3 +84,39 @@ def test_a_rule_that_refuses_has_no_answer_to_add_to() -> None:
     text = RULES.replace("then: redact", "then: block")
     with pytest.raises(PolicyError, match="rule mail refuses, so there is no answer to add its notice to"):
         parse_document(text, source="core.yaml")
+
+
+@pytest.mark.parametrize(
+    ("domain", "notice"),
+    [("general", "This is no medical advice."), ("healthcare", "An AI found this in the documents of this service.")],
+)
+def test_the_shipped_notice_on_medical_advice_is_no_violation_itself(store: Store, domain: str, notice: str) -> None:
+    text = "Adults may take one tablet every six hours."
+    door = open_door(store, reply=lambda _: f"“{text}” [1]", found=found(text))
+    add_dataset(store, "handbook")
+    actor = door.user("ada")
+    agent = door.agent(actor, domain=domain, dataset_ids=["handbook"])
+    question = [Message("user", "How much ibuprofen can an adult take?")]
+    end = closed(list(door.native_llm.chat(actor, agent, question)))
+    assert end.outcome == "answered"
+    assert end.text.startswith(f"“{text}” [1]\n\n{notice}")
+    assert end.record["released_violations"] == []
+
+
+@pytest.mark.parametrize(("level", "outcome"), [("standard", "answered"), ("enhanced", "escalated")])
+def test_an_emergency_gets_a_number_to_call_and_above_standard_a_person(door: Door, level: str, outcome: str) -> None:
+    actor = door.user("ada")
+    question = [Message("user", "My father has chest pain.")]
+    end = closed(list(door.native_llm.chat(actor, door.agent(actor, level=level), question)))
+    assert end.outcome == outcome
+    assert "112" in end.text
+
+
+def test_an_earlier_question_for_advice_asks_for_no_notice_now(door: Door) -> None:
+    actor = door.user("ada")
+    talk = [
+        Message("user", "Is it legal to film in a shop?"),
+        Message("assistant", "It depends."),
+        Message("user", "Hi"),
+    ]
+    assert closed(list(door.native_llm.chat(actor, door.agent(actor), talk))).record["notices"] == []
