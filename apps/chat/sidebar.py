@@ -16,8 +16,8 @@ LEVEL_WORDS = {
 DOMAIN_WORDS = {
     "general": "The rules of every agent.",
     "healthcare": "Also: no medical advice without a notice; emergencies go to a person at once.",
-    "financial": "Also: no financial advice without a notice; card and account numbers are kept out earlier.",
-    "legal": "Also: no legal advice without a notice; questions on one's own case go to a person earlier.",
+    "financial": "Also: no financial advice without a notice; from enhanced on, card numbers are refused.",
+    "legal": "Also: no legal advice without a notice; from enhanced on, a person sees personal cases first.",
 }
 SCOPE_WORDS = {
     "open": "It answers whatever it can.",
