@@ -88,7 +88,10 @@ def test_a_rule_that_refuses_has_no_answer_to_add_to() -> None:
 
 @pytest.mark.parametrize(
     ("domain", "notice"),
-    [("general", "This is no medical advice."), ("healthcare", "An AI found this in the documents of this service.")],
+    [
+        ("general", "This is no medical advice."),
+        ("healthcare", "You are talking with an AI. This is no medical advice;"),
+    ],
 )
 def test_the_shipped_notice_on_medical_advice_is_no_violation_itself(store: Store, domain: str, notice: str) -> None:
     text = "Adults may take one tablet every six hours."
