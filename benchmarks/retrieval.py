@@ -17,6 +17,7 @@ import numpy as np
 
 from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
+from core.encoder.sentence_encoder import SentenceEncoder
 from core.rag.embedding import Embedder
 from core.rag.lexical import open_lexical
 from core.rag.question import search_query
@@ -36,15 +37,15 @@ def main() -> None:
     rows = [json.loads(line) for line in (DATA / "questions" / "starter.jsonl").read_text().splitlines()]
     with tempfile.TemporaryDirectory() as home:
         settings = Settings(home=Path(home))
-        store, embedder = open_store(settings.sqlalchemy_url()), Embedder()
+        store, embedder, encoder = open_store(settings.sqlalchemy_url()), Embedder(), SentenceEncoder()
         vectors, lexical = open_vectors(settings), open_lexical(settings)
         embedder.embed(["warm up"])
-        manager = DatasetManager(store, vectors, lexical, embedder, clock=lambda: datetime.now(UTC))
+        manager = DatasetManager(store, vectors, lexical, embedder, encoder, clock=lambda: datetime.now(UTC))
         views, ingest_ms = timed(manager.ingest_all, DATA / "datasets")
         everything = [view.id for view in views]
         within = [view.active_version for view in views]
         retriever = HybridRetriever(
-            store, vectors, lexical, embedder, Reader(lexical), threshold=settings.answerable_threshold
+            store, vectors, lexical, embedder, encoder, Reader(lexical), threshold=settings.answerable_threshold
         )
         stages: dict[str, list[float]] = {name: [] for name in ("embed", "dense", "lexical", "all")}
         for row in rows:

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
 
     retrieval_top_k: int = Field(default=4, ge=1, le=9, description="Evidence passages per turn.")
     answerable_threshold: float = Field(
-        default=0.35, ge=0, le=1, description="Score below which nothing found answers the question."
+        default=0.65, ge=0, le=1, description="Score below which nothing found answers the question."
     )
 
     guard_model: str = Field(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
+from core.encoder.sentence_encoder import SentenceEncoder
 from core.rag.embedding import Embedder
 from core.rag.lexical import open_lexical
 from core.rag.vectors import open_vectors
@@ -39,7 +40,7 @@ def bring_back(settings: Settings, source: Path, *, keys: bool, replace: bool) -
         folder = settings.data_folder / "keys" if keys else None
         manifest = restore(source, store, vectors=vectors, keys=folder, replace=replace)
         lexical = open_lexical(settings)
-        DatasetManager(store, vectors, lexical, Embedder(), clock=utc_now).rebuild_lexical()
+        DatasetManager(store, vectors, lexical, Embedder(), SentenceEncoder(), clock=utc_now).rebuild_lexical()
         return manifest
     finally:
         store.close()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from governance.errors import RailError
 from governance.policy import Ruling
-from governance.rails import WINDOW, Masker, RailRunner, StreamRail, merge_spans
+from governance.rails import WINDOW, ClosingRail, Masker, RailRunner, StreamRail, merge_spans
 from governance.rails.claims import sentence_ends
 from governance.rails.pattern_rail import BEHIND
 from governance.schema import Decision, Finding, Rail
@@ -69,8 +69,10 @@ class ReleaseGate:
             judge: The policy's ruling on findings in this answer.
             masker: Shared with the turn's input, so that a value keeps its label.
         """
-        self._local = [rail for rail in rails if isinstance(rail, StreamRail)]
-        self._sentence = [rail for rail in rails if not isinstance(rail, StreamRail)]
+        self._closing = [rail for rail in rails if isinstance(rail, ClosingRail)]
+        streamed = [rail for rail in rails if not isinstance(rail, ClosingRail)]
+        self._local = [rail for rail in streamed if isinstance(rail, StreamRail)]
+        self._sentence = [rail for rail in streamed if not isinstance(rail, StreamRail)]
         self._runner, self._judge, self._masker = runner, judge, masker
         self._text = ""
         self._done = 0
@@ -144,6 +146,10 @@ class ReleaseGate:
         if self._sentence:
             edge = min(edge, self._look_at_sentences(final=final))
             findings += [f for f in self._of_sentences if f.end > self._done]
+        if final and self._closing:
+            results, rail_ms = self._runner.run([(rail, self._text) for rail in self._closing])
+            self._add_times(rail_ms)
+            findings += [finding for result in results for finding in result]
         return _View(findings, edge)
 
     def _look_at_sentences(self, *, final: bool) -> int:
@@ -164,7 +170,8 @@ class ReleaseGate:
         actions = self._judge(view.findings).actions
         violations = [f for f, action in zip(view.findings, actions, strict=True) if action != "allow"]
         refused = [f for f, action in zip(view.findings, actions, strict=True) if action in ("block", "escalate")]
-        if any(f.start < self._done < f.end for f in violations):
+        closing = {rail.name for rail in self._closing}
+        if any(f.start < self._done < f.end or (f.start < self._done and f.rail in closing) for f in violations):
             reason = "a violation was found in text that had been released; a rail is not as local as it says"
             self._stop = Decision("block", reason, "fail-closed.rail", CHECK_FAILED)
             return ""

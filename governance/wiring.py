@@ -8,6 +8,7 @@ from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
 from core.encoder.guard_reader import GuardReader
 from core.encoder.hub_guard import load_hub_guard
+from core.encoder.sentence_encoder import SentenceEncoder
 from core.llm.adapters import read_note
 from core.llm.permits import PermitOffice
 from core.llm.profiles import load_profile
@@ -103,12 +104,13 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
     settings = records.settings
     vectors = open_vectors(settings)
     lexical = open_lexical(settings)
-    embedder = Embedder()
+    embedder, encoder = Embedder(), SentenceEncoder()
     retriever = HybridRetriever(
         records.store,
         vectors,
         lexical,
         embedder,
+        encoder,
         Reader(lexical),
         threshold=settings.answerable_threshold,
     )
@@ -140,5 +142,5 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
             reviews=records.reviews,
         ),
         governance=governance,
-        datasets=DatasetManager(records.store, vectors, lexical, embedder, clock=utc_now),
+        datasets=DatasetManager(records.store, vectors, lexical, embedder, encoder, clock=utc_now),
     )

@@ -2,7 +2,7 @@
 
 The order of steps is what keeps queries whole, even when the process is killed between two of them:
 1. chunks are written under the new version, which no query asks for yet;
-2. both indexes take them in;
+2. they get a vector for each sentence, and both indexes take them in;
 3. one transaction flips the catalog's `active_version`;
 4. what belongs to other versions is removed, from the indexes first, so that the store always knows what is left.
 One process at a time ingests; the lexical index's writer is the lock.
@@ -14,16 +14,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import and_, delete, insert, select
+import numpy as np
+from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from core.datasets.card import CARD_NAME, DatasetCard, load_card
 from core.datasets.catalog import DatasetView, chunk_of, get_dataset
 from core.datasets.readers import list_files, read_file
+from core.encoder.sentence_encoder import SentenceEncoder
 from core.errors import DatasetError, RetrievalError
-from core.rag.chunking import FORMAT, Passage, number_chunks, searchable_text
+from core.rag.chunking import FORMAT, Passage, number_chunks, searchable_text, sentence_heading
 from core.rag.embedding import Embedder
 from core.rag.lexical import LexicalIndex, LexicalWriter
+from core.rag.sentences import split_sentences
 from core.rag.vectors import VectorIndex
 from core.schema import Chunk, digest_of
 from core.store.database import Store
@@ -72,6 +75,7 @@ class DatasetManager:
         vectors: VectorIndex,
         lexical: LexicalIndex,
         embedder: Embedder,
+        encoder: SentenceEncoder,
         *,
         clock: Callable[[], datetime],
     ) -> None:
@@ -79,6 +83,7 @@ class DatasetManager:
         self._vectors = vectors
         self._lexical = lexical
         self._embedder = embedder
+        self._encoder = encoder
         self._clock = clock
 
     def ingest(self, path: Path, *, card: DatasetCard | None = None, progress: Report | None = None) -> DatasetView:
@@ -164,11 +169,19 @@ class DatasetManager:
         for start in range(0, total, EMBED_BATCH):
             batch = source.chunks[start : start + EMBED_BATCH]
             self._vectors.add(batch, vectors=self._embedder.embed([searchable_text(chunk) for chunk in batch]))
+            self._add_sentence_vectors(batch)
             report("embedded", start + len(batch))
         writer.add(source.chunks)
         writer.commit()
         self._check_indexes(source.version, total)
         report("indexed", total)
+
+    def _add_sentence_vectors(self, chunks: Sequence[Chunk]) -> None:
+        passages = [(sentence_heading(c.document, c.place), split_sentences(c.text)) for c in chunks]
+        found = zip(chunks, self._encoder.passages(passages), strict=True)
+        rows = [{"id": chunk.id, "sentence_vectors": vectors.astype(np.float16).tobytes()} for chunk, vectors in found]
+        with self._store.write() as session:
+            session.execute(update(ChunkRow), rows)
 
     def _check_indexes(self, version: str, expected: int) -> None:
         held = self._vectors.count(version), self._lexical.count(version)

@@ -96,7 +96,7 @@ class GuardReader:
         return names
 
     def _read_tags(self, ids: list[int]) -> NDArray[Any]:
-        """Return the scores of the tags for every token; where windows overlap, those of the one that reads more of it."""
+        """Return the scores of the tags for every token; where windows overlap, of the one that reads more of it."""
         starts = list(range(0, max(1, len(ids) - STRIDE), WINDOW - STRIDE))
         rows = [[CLS, *ids[start : start + WINDOW], SEP] for start in starts]
         pieces = list[NDArray[Any]]()

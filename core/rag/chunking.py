@@ -13,7 +13,7 @@ from core.schema import Chunk, digest_of
 
 MAX_WORDS = 160
 ROW_WORDS = 120
-FORMAT = 1  # raise it when the same file gives other chunks: every dataset is then ingested again
+FORMAT = 2  # raise it when the same file gives other chunks or vectors: every dataset is then ingested again
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,12 @@ def chunk_record(fields: Sequence[tuple[str, str]], *, title: str, place: str) -
 
 def searchable_text(chunk: Chunk) -> str:
     """Return what is embedded for a chunk: its text under its headings."""
-    return f"{chunk.document} > {chunk.place}\n{chunk.text}"
+    return f"{sentence_heading(chunk.document, chunk.place)}\n{chunk.text}"
+
+
+def sentence_heading(document: str, place: str) -> str:
+    """Return the headings that a chunk's sentences are read under."""
+    return f"{document} > {place}"
 
 
 def _chunk_id(passage: Passage, dataset_id: str, version: str) -> str:

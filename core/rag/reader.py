@@ -1,17 +1,16 @@
-"""The reader: says how far each sentence of a passage answers a question, from shared words and the kind of answer.
+"""The reader: says how far each sentence of a passage answers a question, from words, meaning and the kind of answer.
 
 A score comes from a logistic model over the fields of `Features`:
 
-    score = 1 / (1 + exp(-(BIAS + sum of WEIGHTS[f] * f)))
+    score = 1 / (1 + exp(-(bias + sum of weight[f] * f)))
 
-The weights were fitted on 12 articles of SQuAD 1.1 dev (CC BY-SA 4.0), half of the questions with the article that
-answers taken away; the weight of `similarity` was then raised from 3 to 7, which tells answerable questions apart
-better. On 12 other articles, at 0.35, the default of `Settings.answerable_threshold`, about as many questions are
-wrongly given up as are wrongly answered: 6 in 100. The weight of `unknown` is a log-likelihood ratio: where a question
-names a number, 13 % of the passages that answer are without it (n 799) and 79 % of the others.
+The weights of words were fitted on 12 articles of SQuAD 1.1 dev (CC BY-SA 4.0), half of the questions with the article
+that answers taken away. The weight of `unknown` is a log-likelihood ratio: where a question names a number, 13 % of the
+passages that answer are without it (n 799) and 79 % of the others. How much `meaning` counts beside them, and what that
+brings, is measured by `core.training.reader_fit`.
 
-The reader compares words: a true paraphrase scores low, and a sentence that merely shares the question's rare words
-scores high.
+Meaning finds a true paraphrase and is less sure of what is missing; words tell a near miss apart. A question in other
+words about something that no passage holds is still answered wrongly more often than any other.
 """
 
 import math
@@ -39,6 +38,8 @@ class Features:
         lacks: 1 when the question asks for a number, date, person, place or reason and the sentence has none.
         similarity: Between question and passage, from the embedder.
         unknown: 1 when the question names a number or a code ("2031", "LC-500") that neither passage nor headings hold.
+        meaning: Cosine between question and sentence, from the sentence encoder.
+        late: Sentences before it in the passage, up to LATEST.
     """
 
     coverage: float
@@ -48,11 +49,31 @@ class Features:
     lacks: float
     similarity: float
     unknown: float
+    meaning: float
+    late: float
 
 
-LATER, LATEST = 0.15, 6  # of equals the earlier wins: texts say the general before the special
-BIAS = -7.6
-WEIGHTS = Features(coverage=6.1, nearby=1.4, pairs=1.6, lead=1.2, lacks=-0.8, similarity=7.0, unknown=-3.2)
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Of a logistic model over features."""
+
+    bias: float
+    of: Features
+
+
+LATEST = 6
+BY_WORDS = Weights(
+    -7.6,
+    Features(
+        coverage=6.1, nearby=1.4, pairs=1.6, lead=1.2, lacks=-0.8, similarity=7.0, unknown=-3.2, meaning=0.0, late=-0.15
+    ),
+)
+BY_MEANING = Weights(
+    -6.5,
+    Features(
+        coverage=6.1, nearby=1.4, pairs=1.6, lead=1.2, lacks=-0.8, similarity=1.5, unknown=-3.2, meaning=7.0, late=-0.15
+    ),
+)
 
 _NUMBER = re.compile(
     r"(?<![\w-])\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred|"
@@ -131,7 +152,13 @@ class Reader:
         self._lexical = lexical
 
     def score(
-        self, question: str, sentences: Sequence[str], *, context: str = "", similarity: float = 0.0
+        self,
+        question: str,
+        sentences: Sequence[str],
+        *,
+        context: str = "",
+        similarity: float = 0.0,
+        meanings: Sequence[float] | None = None,
     ) -> list[float]:
         """Return how far each sentence answers the question, 0..1.
 
@@ -140,12 +167,20 @@ class Reader:
             sentences: Of one passage, in order.
             context: The passage's headings.
             similarity: Cosine between question and passage; 0 when unknown.
+            meanings: Cosine between question and each sentence; None to read by words alone.
         """
-        seen = self.features(question, sentences, context=context, similarity=similarity)
-        return [_probability(each, less=LATER * min(place, LATEST)) for place, each in enumerate(seen)]
+        weights = BY_WORDS if meanings is None else BY_MEANING
+        seen = self.features(question, sentences, context=context, similarity=similarity, meanings=meanings)
+        return [_probability(each, weights) for each in seen]
 
     def features(
-        self, question: str, sentences: Sequence[str], *, context: str = "", similarity: float = 0.0
+        self,
+        question: str,
+        sentences: Sequence[str],
+        *,
+        context: str = "",
+        similarity: float = 0.0,
+        meanings: Sequence[float] | None = None,
     ) -> list[Features]:
         """Return what `score` sees in each sentence; for fitting and for explaining a score."""
         asked = self._question(question)
@@ -153,6 +188,7 @@ class Reader:
         found = [_overlap(asked.weights, frozenset(terms)) for terms in words]
         pairs = [_pair_share(asked, terms) for terms in words]
         lacks = [float(asked.answer is not None and not asked.answer.search(sentence)) for sentence in sentences]
+        nearness = [0.0] * len(sentences) if meanings is None else list(meanings)
         fields_asked = self._fields_asked_for(asked, sentences)
         if any(fields_asked):  # the fields of a record speak of one thing, so one stands for all
             whole = _best_of(*found)
@@ -160,6 +196,9 @@ class Reader:
                 _best_of(own, whole) if is_asked else own for own, is_asked in zip(found, fields_asked, strict=True)
             ]
             pairs = [max(pairs) if is_asked else own for own, is_asked in zip(pairs, fields_asked, strict=True)]
+            nearness = [
+                max(nearness) if is_asked else own for own, is_asked in zip(nearness, fields_asked, strict=True)
+            ]
             lacks = [float(not is_asked) for is_asked in fields_asked]
         unknown = float(not _holds_all(f"{context} {' '.join(sentences)}", asked.named))
         headings = _overlap(asked.weights, frozenset(self._lexical.terms(context)))
@@ -174,8 +213,12 @@ class Reader:
                 lacks=lacking,
                 similarity=similarity,
                 unknown=unknown,
+                meaning=meaning,
+                late=min(place, LATEST),
             )
-            for own, before, paired, lacking in zip(found, [{}, *found], pairs, lacks, strict=False)
+            for place, (own, before, paired, lacking, meaning) in enumerate(
+                zip(found, [{}, *found], pairs, lacks, nearness, strict=False)
+            )
         ]
 
     def _fields_asked_for(self, asked: _Question, sentences: Sequence[str]) -> list[bool]:
@@ -208,8 +251,8 @@ class Reader:
         return _Question(weights, frozenset(pairwise(terms)), answer, _named(last), bool(_ASKS_REMEDY.search(last)))
 
 
-def _probability(features: Features, *, less: float) -> float:
-    total = BIAS - less + sum(getattr(WEIGHTS, f.name) * getattr(features, f.name) for f in fields(Features))
+def _probability(features: Features, weights: Weights) -> float:
+    total = weights.bias + sum(getattr(weights.of, f.name) * getattr(features, f.name) for f in fields(Features))
     return 1 / (1 + math.exp(-total))
 
 

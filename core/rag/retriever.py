@@ -7,11 +7,14 @@ when a version was replaced meanwhile, the search runs again. Who may use which 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
+from core.encoder.sentence_encoder import SentenceEncoder, Vectors
 from core.errors import RetrievalError
-from core.rag.embedding import Embedder
+from core.rag.chunking import sentence_heading
+from core.rag.embedding import DIMENSIONS, Embedder
 from core.rag.lexical import LexicalIndex
 from core.rag.question import needs_evidence, question_parts, search_query
 from core.rag.reader import Reader
@@ -54,6 +57,7 @@ class HybridRetriever:
         vectors: VectorIndex,
         lexical: LexicalIndex,
         embedder: Embedder,
+        encoder: SentenceEncoder,
         reader: Reader,
         *,
         threshold: float,
@@ -63,6 +67,7 @@ class HybridRetriever:
         self._vectors = vectors
         self._lexical = lexical
         self._embedder = embedder
+        self._encoder = encoder
         self._reader = reader
         self._threshold = threshold
 
@@ -97,10 +102,11 @@ class HybridRetriever:
         return [(chunk_id, dense.get(chunk_id, least)) for chunk_id in fuse_ranks([list(dense), lexical])[:READ]]
 
     def _read(self, session: Session, query: str, found: Sequence[tuple[str, float]], *, top_k: int) -> Retrieval:
-        rows = {row.id: row for row in session.scalars(select(ChunkRow).where(ChunkRow.id.in_([i for i, _ in found])))}
+        wanted = select(ChunkRow).where(ChunkRow.id.in_([i for i, _ in found]))
+        rows = {row.id: row for row in session.scalars(wanted.options(undefer(ChunkRow.sentence_vectors)))}
         sources = _sources(session, {row.dataset_id for row in rows.values()})
-        parts = question_parts(query)
-        scored = [self._score(parts, rows[i], sources[rows[i].dataset_id], similarity=s) for i, s in found if i in rows]
+        asked = [(part, self._encoder.question(part)) for part in question_parts(query)]
+        scored = [self._score(asked, rows[i], sources[rows[i].dataset_id], similarity=s) for i, s in found if i in rows]
         answers = choose_answers([each.by_part for each in scored], threshold=self._threshold)
         evidence = [_evidence(each, answering) for each, answering in zip(scored, answers, strict=True)]
         ranked = sorted(evidence, key=lambda e: (not e.answering, -e.score))[:top_k]
@@ -108,11 +114,27 @@ class HybridRetriever:
             return Retrieval("nothing", nearest=tuple(dict.fromkeys(e.document for e in ranked))[:NEAREST])
         return Retrieval("found", tuple(replace(e, number=n) for n, e in enumerate(ranked, start=1)))
 
-    def _score(self, parts: Sequence[str], row: ChunkRow, source: _Source, *, similarity: float) -> _Scored:
+    def _score(
+        self, asked: Sequence[tuple[str, Vectors]], row: ChunkRow, source: _Source, *, similarity: float
+    ) -> _Scored:
         sentences = split_sentences(row.text)
         context = f"{source.title} {row.document} {row.place}"
-        by_part = [self._reader.score(part, sentences, context=context, similarity=similarity) for part in parts]
+        vectors = self._sentence_vectors(row, sentences)
+        by_part = [
+            self._reader.score(
+                part, sentences, context=context, similarity=similarity, meanings=(vectors @ vector).tolist()
+            )
+            for part, vector in asked
+        ]
         return _Scored(row, source, tuple(sentences), by_part)
+
+    def _sentence_vectors(self, row: ChunkRow, sentences: Sequence[str]) -> Vectors:
+        """Return the vectors that were made when the chunk came in; made now for a chunk from before there were any."""
+        if row.sentence_vectors is not None:
+            vectors = np.frombuffer(row.sentence_vectors, dtype=np.float16).reshape(-1, DIMENSIONS)
+            if len(vectors) == len(sentences):
+                return vectors.astype(np.float32)
+        return self._encoder.passages([(sentence_heading(row.document, row.place), sentences)])[0]
 
 
 def choose_answers(scores: Sequence[Sequence[Sequence[float]]], *, threshold: float) -> list[tuple[int, ...]]:

@@ -175,6 +175,7 @@ class ChunkRow(Base):
     place: Mapped[str] = mapped_column(Text)
     position: Mapped[int]
     text: Mapped[str] = mapped_column(Text)
+    sentence_vectors: Mapped[bytes | None] = mapped_column(deferred=True)
     __table_args__ = (Index("ix_chunks_dataset_version", "dataset_id", "version", "position"),)
 
 

@@ -32,8 +32,8 @@ def cosine_scorer(embedder: Embedder) -> Scorer:
     """Return the scorer that takes the cosine between a question and `heading: sentence`."""
 
     def score(groups: Sequence[Group]) -> list[Scores]:
-        held = _embed(embedder, (f"{r.heading}: {s}" for r in _readings(groups) for s in r.sentences))
-        asked = _embed(embedder, (group.question for group in groups))
+        held = embed_once(embedder, (f"{r.heading}: {s}" for r in readings_of(groups) for s in r.sentences))
+        asked = embed_once(embedder, (group.question for group in groups))
         return [
             [
                 [float(asked[group.question] @ held[f"{reading.heading}: {s}"]) for s in reading.sentences]
@@ -49,17 +49,17 @@ def words_scorer(embedder: Embedder) -> Scorer:
     """Return the scorer that `core.rag.reader` is; words are as rare as the measured groups make them."""
 
     def score(groups: Sequence[Group]) -> list[Scores]:
-        held = _embed(embedder, (_text(reading) for reading in _readings(groups)))
-        asked = _embed(embedder, (group.question for group in groups))
+        held = embed_once(embedder, (text_of(reading) for reading in readings_of(groups)))
+        asked = embed_once(embedder, (group.question for group in groups))
         with tempfile.TemporaryDirectory() as folder:
-            reader = Reader(_index(Path(folder), groups))
+            reader = Reader(index_groups(Path(folder), groups))
             return [
                 [
                     reader.score(
                         group.question,
                         reading.sentences,
                         context=reading.heading,
-                        similarity=float(asked[group.question] @ held[_text(reading)]),
+                        similarity=float(asked[group.question] @ held[text_of(reading)]),
                     )
                     for reading in group.readings
                 ]
@@ -69,9 +69,10 @@ def words_scorer(embedder: Embedder) -> Scorer:
     return score
 
 
-def _index(folder: Path, groups: Sequence[Group]) -> LexicalIndex:
+def index_groups(folder: Path, groups: Sequence[Group]) -> LexicalIndex:
+    """Return a lexical index of the groups' passages."""
     lexical = LexicalIndex(folder)
-    texts = dict.fromkeys((r.heading, " ".join(r.sentences)) for r in _readings(groups))
+    texts = dict.fromkeys((r.heading, " ".join(r.sentences)) for r in readings_of(groups))
     chunks = [Chunk(f"c{n}", "groups", "1", heading, "", n, text) for n, (heading, text) in enumerate(texts)]
     with lexical.writing() as writer:
         writer.add(chunks)
@@ -79,14 +80,17 @@ def _index(folder: Path, groups: Sequence[Group]) -> LexicalIndex:
     return lexical
 
 
-def _embed(embedder: Embedder, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+def embed_once(embedder: Embedder, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+    """Return the vector of each text."""
     once = list(dict.fromkeys(texts))
     return dict(zip(once, embedder.embed(once), strict=True))
 
 
-def _readings(groups: Sequence[Group]) -> Iterable[Labelled]:
+def readings_of(groups: Sequence[Group]) -> Iterable[Labelled]:
+    """Return the readings of all groups."""
     return (reading for group in groups for reading in group.readings)
 
 
-def _text(reading: Labelled) -> str:
+def text_of(reading: Labelled) -> str:
+    """Return what is embedded of a reading."""
     return f"{reading.heading}\n{' '.join(reading.sentences)}"

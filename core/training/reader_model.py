@@ -37,11 +37,14 @@ class ReaderModel(torch.nn.Module):
 
 def load_reader_base(folder: Path, *, layers: int) -> ReaderModel:
     """Return an untrained reader on the layers of a MiniLM folder."""
+    return ReaderModel(load_minilm(folder), layers=layers)
+
+
+def load_minilm(folder: Path) -> Any:
+    """Return the encoder of a MiniLM folder, in full precision."""
     disable_progress_bar()  # type: ignore[no-untyped-call]
     set_verbosity_error()  # type: ignore[no-untyped-call] # the embedder's own pooling is left out on purpose
-    return ReaderModel(
-        BertModel.from_pretrained(str(folder), add_pooling_layer=False, dtype=torch.float32), layers=layers
-    )
+    return BertModel.from_pretrained(str(folder), add_pooling_layer=False, dtype=torch.float32)
 
 
 def cut_reader(teacher: ReaderModel, *, layers: int) -> ReaderModel:

@@ -8,6 +8,8 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from core.datasets.card import DatasetCard
+from core.encoder.sentence_encoder import SentenceEncoder
+from core.rag.chunking import sentence_heading
 from core.rag.embedding import Embedder
 from core.rag.reader import Reader
 from core.rag.retriever import choose_answers
@@ -90,14 +92,23 @@ class Judge:
 
     reader: Reader
     embedder: Embedder
+    encoder: SentenceEncoder
 
     def read(self, question: str, evidence: Sequence[Evidence]) -> list[Evidence]:
         """Return evidence with the reader's scores, numbered in its order."""
         asked, *held = self.embedder.embed([question, *(f"{e.document} > {e.place}\n{e.text}" for e in evidence)])
-        scores = []
-        for e, vector in zip(evidence, held, strict=True):
-            context, similarity = f"{e.dataset_title} {e.document} {e.place}", float(asked @ vector)
-            scores.append(self.reader.score(question, e.sentences, context=context, similarity=similarity))
+        meant = self.encoder.question(question)
+        said = self.encoder.passages([(sentence_heading(e.document, e.place), e.sentences) for e in evidence])
+        scores = [
+            self.reader.score(
+                question,
+                e.sentences,
+                context=f"{e.dataset_title} {e.document} {e.place}",
+                similarity=float(asked @ vector),
+                meanings=(sentences @ meant).tolist(),
+            )
+            for e, vector, sentences in zip(evidence, held, said, strict=True)
+        ]
         answers = choose_answers([[each] for each in scores], threshold=0.0)
         return [
             replace(e, number=n, sentence_scores=tuple(own), score=max(own, default=0.0), answering=answering)

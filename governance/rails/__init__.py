@@ -6,7 +6,7 @@ from governance.rails.guard import Classifier
 from governance.rails.masks import Masker, Span, merge_spans
 from governance.rails.pattern_rail import WINDOW
 from governance.rails.prompt_leak import watch_prompt
-from governance.rails.rail_set import NamingRail, RailSet, StreamRail, build_rail_set
+from governance.rails.rail_set import ClosingRail, NamingRail, RailSet, StreamRail, build_rail_set
 from governance.rails.runner import RailRunner
 from governance.rails.safe_harbour import Name, NameFinder
 from governance.rails.scope import OFF_SCOPE, Scope, say_scope
@@ -17,6 +17,7 @@ __all__ = [
     "PUBLIC",
     "WINDOW",
     "Classifier",
+    "ClosingRail",
     "Grounding",
     "Masker",
     "Name",

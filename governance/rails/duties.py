@@ -239,13 +239,19 @@ _LAW = (
 _SUPPOSED = re.compile(r"\b(?:if|when|whenever|in case|suppose|imagine|while|until|unless)\b[^.!?\n]{0,60}$")
 
 
-def build_duties_rail() -> WordRail:
+class DutiesRail(WordRail):
+    """The rail `duties`. Its findings in an answer end it with a notice, so a stream need not wait for them."""
+
+    closes = True
+
+
+def build_duties_rail() -> DutiesRail:
     """Build the rail `duties`."""
     advice = [rule(category, 0.9, pattern, end_of=_in_window) for category, pattern in (*_MEDICAL, *_MONEY, *_LAW)]
     emergencies = [
         rule("medical_emergency", 0.95, pattern, end_of=_in_window, is_mention=_is_supposed) for pattern in _EMERGENCY
     ]
-    return WordRail("duties", [*advice, *emergencies])
+    return DutiesRail("duties", [*advice, *emergencies])
 
 
 def _in_window(match: re.Match[str]) -> int | None:

@@ -42,6 +42,13 @@ class StreamRail(Rail, Protocol):
         """Return the offset, at most 64 from the end, from which findings may still appear or change."""
 
 
+@runtime_checkable
+class ClosingRail(Rail, Protocol):
+    """A rail that looks at an answer once it is over: what it finds ends the answer with a notice, and can't mask."""
+
+    closes: bool
+
+
 @dataclass(frozen=True, slots=True)
 class RailSet:
     """The rails of the three stages.

@@ -8,6 +8,7 @@ import pytest
 
 from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
+from core.encoder.sentence_encoder import SentenceEncoder
 from core.rag.lexical import LexicalIndex, open_lexical
 from core.rag.vectors import VectorIndex, open_vectors
 from core.store.database import Store
@@ -33,4 +34,4 @@ def embedder() -> WordEmbedder:
 def manager(
     store: Store, vectors: VectorIndex, lexical: LexicalIndex, embedder: WordEmbedder, clock: Callable[[], datetime]
 ) -> DatasetManager:
-    return DatasetManager(store, vectors, lexical, embedder, clock=clock)
+    return DatasetManager(store, vectors, lexical, embedder, SentenceEncoder(), clock=clock)

@@ -5,6 +5,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import func, select
 
@@ -12,10 +13,13 @@ from core.config import Settings
 from core.datasets import catalog
 from core.datasets.card import DatasetCard
 from core.datasets.dataset_manager import EMBED_BATCH, DatasetManager, Progress
+from core.encoder.sentence_encoder import SentenceEncoder
 from core.errors import DatasetError, RetrievalError
+from core.rag.embedding import DIMENSIONS
 from core.rag.lexical import LexicalIndex, open_lexical
 from core.rag.reader import Reader
 from core.rag.retriever import HybridRetriever
+from core.rag.sentences import split_sentences
 from core.rag.vectors import VectorIndex, open_vectors
 from core.schema import Message
 from core.store.database import Store
@@ -67,6 +71,19 @@ def test_ingest_fills_catalog_and_indexes(manager, store, vectors, lexical, tmp_
         ("published", SECTIONS),
         ("done", SECTIONS),
     ]
+
+
+def test_every_sentence_gets_a_vector(manager, store, tmp_path) -> None:
+    version = manager.ingest(write_dataset(tmp_path, year=2025)).active_version
+    with store.read() as session:
+        rows = session.execute(
+            select(ChunkRow.text, ChunkRow.sentence_vectors).where(ChunkRow.version == version)
+        ).all()
+    assert len(rows) == SECTIONS
+    for text, vectors in rows:
+        held = np.frombuffer(vectors, dtype=np.float16).reshape(-1, DIMENSIONS).astype(np.float32)
+        assert len(held) == len(split_sentences(text))
+        assert np.allclose(np.linalg.norm(held, axis=1), 1, atol=0.01)
 
 
 def test_unchanged_content_is_not_embedded_again(manager, embedder: WordEmbedder, tmp_path, clock) -> None:
@@ -189,13 +206,13 @@ def test_index_that_loses_chunks_is_not_published(manager, store, vectors, tmp_p
 def test_lexical_index_is_rebuilt_from_the_store(manager, store, vectors, embedder, clock, tmp_path) -> None:
     version = manager.ingest(write_dataset(tmp_path, year=2025)).active_version
     fresh = open_lexical(Settings(home=tmp_path / "restored"))
-    restored = DatasetManager(store, vectors, fresh, embedder, clock=clock)
+    restored = DatasetManager(store, vectors, fresh, embedder, SentenceEncoder(), clock=clock)
     assert [restored.rebuild_lexical() for _ in range(2)] == [SECTIONS, SECTIONS]
     assert fresh.count(version) == SECTIONS
 
 
 def test_ingest_works_on_every_database(any_store: Store, vectors, lexical, embedder, clock, tmp_path) -> None:
-    manager = DatasetManager(any_store, vectors, lexical, embedder, clock=clock)
+    manager = DatasetManager(any_store, vectors, lexical, embedder, SentenceEncoder(), clock=clock)
     for year in (2025, 2026):
         version = manager.ingest(write_dataset(tmp_path, year=year)).active_version
     assert held(any_store, vectors, lexical, version) == (SECTIONS,) * 3
@@ -207,7 +224,9 @@ def test_readers_see_the_old_or_the_new_version_never_a_mixture(
     manager, store, vectors, lexical, embedder, tmp_path
 ) -> None:
     manager.ingest(write_dataset(tmp_path, year=2025, sections=8))
-    retriever = HybridRetriever(store, vectors, lexical, WordEmbedder(), Reader(lexical), threshold=0)
+    retriever = HybridRetriever(
+        store, vectors, lexical, WordEmbedder(), SentenceEncoder(), Reader(lexical), threshold=0
+    )
     question = [Message("user", "How many widgets are allowed by the rules?")]
     mixed: list[set[str]] = []
     seen: set[str] = set()
@@ -237,6 +256,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
+from core.encoder.sentence_encoder import SentenceEncoder
 from core.rag.lexical import open_lexical
 from core.rag.vectors import open_vectors
 from core.store.database import connect
@@ -251,7 +271,8 @@ def kill(progress):
 settings = Settings(home=home)
 store = connect(settings.sqlalchemy_url())
 manager = DatasetManager(
-    store, open_vectors(settings), open_lexical(settings), WordEmbedder(), clock=lambda: datetime.now(UTC)
+    store, open_vectors(settings), open_lexical(settings), WordEmbedder(), SentenceEncoder(),
+    clock=lambda: datetime.now(UTC),
 )
 manager.ingest(folder, progress=kill)
 """
@@ -262,7 +283,9 @@ def test_killed_ingest_leaves_a_whole_version_and_the_next_one_completes(
     step: int, store: Store, clock, tmp_path
 ) -> None:
     settings = Settings(home=tmp_path)
-    first = DatasetManager(store, open_vectors(settings), open_lexical(settings), WordEmbedder(), clock=clock)
+    first = DatasetManager(
+        store, open_vectors(settings), open_lexical(settings), WordEmbedder(), SentenceEncoder(), clock=clock
+    )
     old = first.ingest(write_dataset(tmp_path, year=2025)).active_version
     folder = write_dataset(tmp_path, year=2026)
     del first
@@ -279,7 +302,7 @@ def test_killed_ingest_leaves_a_whole_version_and_the_next_one_completes(
     assert (active == old) == (step < 6)
     assert held(store, vectors, lexical, active) == (SECTIONS,) * 3
 
-    again = DatasetManager(store, vectors, lexical, WordEmbedder(), clock=clock)
+    again = DatasetManager(store, vectors, lexical, WordEmbedder(), SentenceEncoder(), clock=clock)
     new = again.ingest(folder).active_version
     assert new != old
     assert held(store, vectors, lexical, old) == (0, 0, 0)

@@ -12,6 +12,7 @@ import pytest
 from core.config import Settings
 from core.datasets.catalog import DatasetView
 from core.datasets.dataset_manager import DatasetManager
+from core.encoder.sentence_encoder import SentenceEncoder
 from core.rag.embedding import Embedder
 from core.rag.lexical import open_lexical
 from core.rag.reader import Reader
@@ -37,10 +38,10 @@ def starter(tmp_path_factory: pytest.TempPathFactory) -> Starter:
     settings = Settings(home=tmp_path_factory.mktemp("starter"))
     store, embedder = open_store(settings.sqlalchemy_url()), Embedder()
     vectors, lexical = open_vectors(settings), open_lexical(settings)
-    manager = DatasetManager(store, vectors, lexical, embedder, clock=lambda: datetime.now(UTC))
+    manager = DatasetManager(store, vectors, lexical, embedder, SentenceEncoder(), clock=lambda: datetime.now(UTC))
     views = manager.ingest_all(DATA / "datasets")
     retriever = HybridRetriever(
-        store, vectors, lexical, embedder, Reader(lexical), threshold=settings.answerable_threshold
+        store, vectors, lexical, embedder, SentenceEncoder(), Reader(lexical), threshold=settings.answerable_threshold
     )
     return Starter(views, retriever)
 

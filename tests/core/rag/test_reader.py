@@ -126,3 +126,17 @@ def test_price_need_not_be_called_by_the_word_of_the_question(reader: Reader) ->
     row, words = reader.features("What does the saw cost?", ["Product: saw | Price usd: 40", "The saw costs nerves."])
     assert row.coverage == 1
     assert row.lacks < words.lacks
+
+
+def test_meaning_finds_what_shared_words_do_not(reader: Reader) -> None:
+    question, meanings = "What may I spend on food?", [0.1, 0.7, 0.0, 0.0]
+    assert max(reader.score(question, MEALS)) < 0.35
+    scores = reader.score(question, MEALS, meanings=meanings)
+    assert scores.index(max(scores)) == 1
+    assert scores[1] > reader.score(question, MEALS, meanings=[0.0] * len(MEALS))[1]
+
+
+def test_fields_of_a_record_share_what_one_of_them_means(reader: Reader) -> None:
+    record = ["Problem: The bed sags in the middle.", "Resolution: A stone plate had lain on it."]
+    scores = reader.score("How was the sagging bed solved?", record, meanings=[0.8, 0.2])
+    assert scores[1] > scores[0]

@@ -6,6 +6,7 @@ from sqlalchemy import update
 
 from core.datasets.card import DatasetCard
 from core.datasets.dataset_manager import DatasetManager
+from core.encoder.sentence_encoder import SentenceEncoder
 from core.errors import RetrievalError
 from core.rag.embedding import Embedder, Vectors
 from core.rag.lexical import LexicalIndex
@@ -14,7 +15,7 @@ from core.rag.retriever import HybridRetriever, choose_answers, fuse_ranks
 from core.rag.vectors import VectorIndex
 from core.schema import Message, Retrieval
 from core.store.database import Store
-from core.store.tables import Dataset
+from core.store.tables import ChunkRow, Dataset
 
 TRAVEL = """# Travel policy
 ## Meals
@@ -48,7 +49,7 @@ class Changing(Embedder):
 
 @pytest.fixture
 def manager(store: Store, vectors: VectorIndex, lexical: LexicalIndex, embedder: Embedder, clock) -> DatasetManager:
-    return DatasetManager(store, vectors, lexical, embedder, clock=clock)
+    return DatasetManager(store, vectors, lexical, embedder, SentenceEncoder(), clock=clock)
 
 
 def ingest(manager: DatasetManager, tmp_path: Path, name: str, text: str) -> str:
@@ -65,7 +66,7 @@ def ingest(manager: DatasetManager, tmp_path: Path, name: str, text: str) -> str
 def retriever(store, vectors, lexical, embedder, manager, tmp_path) -> HybridRetriever:
     ingest(manager, tmp_path, "travel", TRAVEL)
     ingest(manager, tmp_path, "laser", LASER)
-    return HybridRetriever(store, vectors, lexical, embedder, Reader(lexical), threshold=THRESHOLD)
+    return HybridRetriever(store, vectors, lexical, embedder, SentenceEncoder(), Reader(lexical), threshold=THRESHOLD)
 
 
 def ask(retriever: HybridRetriever, *asked: str, ids: Sequence[str] = ("travel", "laser"), top_k: int = 4) -> Retrieval:
@@ -134,7 +135,7 @@ def test_new_version_that_arrives_during_a_search_is_the_one_answered_from(
     store: Store, vectors: VectorIndex, lexical: LexicalIndex,
 ) -> None:  # fmt: skip
     changing = Changing(embedder)
-    busy = HybridRetriever(store, vectors, lexical, changing, Reader(lexical), threshold=THRESHOLD)
+    busy = HybridRetriever(store, vectors, lexical, changing, SentenceEncoder(), Reader(lexical), threshold=THRESHOLD)
     versions: list[str] = []
     changing.meanwhile = [
         lambda: versions.append(ingest(manager, tmp_path, "travel", TRAVEL.replace("180 USD", "200 USD")))
@@ -153,7 +154,7 @@ def test_datasets_that_never_stand_still_are_an_error(
 
     changing = Changing(embedder)
     changing.meanwhile = [flip] * 3
-    busy = HybridRetriever(store, vectors, lexical, changing, Reader(lexical), threshold=THRESHOLD)
+    busy = HybridRetriever(store, vectors, lexical, changing, SentenceEncoder(), Reader(lexical), threshold=THRESHOLD)
     with pytest.raises(RetrievalError, match="being replaced"):
         ask(busy, "How much is refunded for a hotel room?")
 
@@ -190,3 +191,19 @@ def test_each_part_of_a_question_is_answered(retriever: HybridRetriever) -> None
 )
 def test_best_sentence_of_each_part_and_what_is_nearly_as_good_answer(scores, chosen) -> None:
     assert choose_answers(scores, threshold=0.35) == chosen
+
+
+def test_chunk_without_sentence_vectors_reads_the_same(retriever: HybridRetriever, store: Store) -> None:
+    question = "Where does one get a bed for the night, and what is paid for it?"
+    before = ask(retriever, question)
+    with store.write() as session:
+        session.execute(update(ChunkRow).values(sentence_vectors=None))
+    after = ask(retriever, question)
+    assert [(e.chunk_id, e.answering) for e in after.evidence] == [(e.chunk_id, e.answering) for e in before.evidence]
+    for one, other in zip(before.evidence, after.evidence, strict=True):
+        assert one.sentence_scores == pytest.approx(other.sentence_scores, abs=0.01)
+
+
+def test_question_in_other_words_is_answered(retriever: HybridRetriever) -> None:
+    found = ask(retriever, "Which fluid goes into the laser to keep it from getting hot?")
+    assert [e.sentences[place] for e in found.evidence for place in e.answering] == ["Use distilled water only."]
