@@ -13,8 +13,17 @@ from core.schema import Evidence, Message
 from governance.errors import PolicyError, RailError
 from governance.policy import Places, Policy, PolicyBook, Ruling, places_of
 from governance.policy.policy import NO_FINDING
-from governance.rails import Grounding, Masker, RailRunner, RailSet, allow_contacts, merge_spans, watch_prompt
-from governance.release import ReleaseGate
+from governance.rails import (
+    GroundednessRail,
+    Grounding,
+    Masker,
+    RailRunner,
+    RailSet,
+    allow_contacts,
+    merge_spans,
+    watch_prompt,
+)
+from governance.release import AtEnd, Judge, ReleaseGate
 from governance.schema import Action, Actor, AgentView, Decision, Finding, Rail, Stage, Verdict
 
 MAX_ACROSS = 4000
@@ -190,8 +199,15 @@ class GovernanceEngine:
             known=[message.content for message in prompt if message.role != "system"],
         )
         if evidence and self._rails.grounding:
-            rails = (*rails, self._rails.grounding.over(evidence))
+            rails = (*rails, self._grounding(self._rails.grounding, evidence, judge))
         return ReleaseGate(rails, runner=self._runner, judge=judge, masker=masker or Masker())
+
+    @staticmethod
+    def _grounding(rail: GroundednessRail, evidence: Sequence[Evidence], judge: Judge) -> Rail:
+        """Return the rail over this evidence; where nothing that it finds can stop an answer, it looks at the end."""
+        worst = [Finding(rail.name, c, score, 0, 0, "") for c in sorted(rail.categories) for score in (0.5, 1.0)]
+        over = rail.over(evidence)
+        return AtEnd(over) if all(action == "allow" for action in judge(worst).actions) else over
 
     def check_grounding(self, text: str, evidence: Sequence[Evidence]) -> Grounding:
         """Count the sentences of a released text that claim something, and those that the turn's evidence supports."""

@@ -2,9 +2,9 @@
 
 It holds back only what may still become a violation: with rails that judge locally (`StreamRail`) at most 64
 characters, and for most prose the unfinished last word and the few characters until the rails look again; with any
-other rail the unfinished sentence. What comes out equals the whole text masked at once, up to the first violation that
-the policy blocks. A rail that raises or is late stops the stream. It doesn't see what an answer implies, only what its
-rails find.
+other rail the unfinished sentence. A rail that can only end an answer with a notice (`ClosingRail`) looks at the whole
+once it is over. What comes out equals the whole text masked at once, up to the first violation that the policy blocks. A
+rail that raises or is late stops the stream. It doesn't see what an answer implies, only what its rails find.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -42,6 +42,28 @@ class _Tail:
 
     def inspect(self, text: str) -> list[Finding]:
         return self.rail.inspect_from(text, self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class AtEnd:
+    """A rail for the answer once it is over, because the policy lets pass all that it can find."""
+
+    rail: Rail
+    closes: bool = True
+
+    @property
+    def name(self) -> str:
+        """Return the rail's name."""
+        return self.rail.name
+
+    @property
+    def version(self) -> str:
+        """Return the rail's version."""
+        return self.rail.version
+
+    def inspect(self, text: str) -> list[Finding]:
+        """Return the rail's findings."""
+        return self.rail.inspect(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Rails: checks of text that report findings, and what runs and masks them."""
 
 from governance.rails.allowing import LONGEST, PUBLIC, allow_contacts
-from governance.rails.groundedness import Grounding, SupportModel
+from governance.rails.groundedness import GroundednessRail, Grounding, SupportModel
 from governance.rails.guard import Classifier
 from governance.rails.masks import Masker, Span, merge_spans
 from governance.rails.pattern_rail import WINDOW
@@ -18,6 +18,7 @@ __all__ = [
     "WINDOW",
     "Classifier",
     "ClosingRail",
+    "GroundednessRail",
     "Grounding",
     "Masker",
     "Name",

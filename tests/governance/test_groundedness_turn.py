@@ -65,3 +65,13 @@ def test_what_claims_nothing_is_not_measured(store: Store) -> None:
     door, turn = ask(store, "I can't find that in the datasets attached to this agent.")
     assert turn.record["groundedness"] == {"checked": 0, "supported": 0}
     assert groundedness(door) == (None, 0)
+
+
+@pytest.mark.parametrize(("level", "holds"), [("standard", False), ("enhanced", False), ("maximum", True)])
+def test_a_sentence_is_held_only_where_the_policy_may_stop_it(store: Store, level: Level, holds: bool) -> None:
+    door = open_door(store, found=found(PASSAGE))
+    ann = door.user("ann")
+    agent = replace(door.agent(ann), level=level)
+    gate = door.native_llm._governance.open_gate(agent=agent, actor=ann, evidence=found(PASSAGE).evidence)
+    assert (gate.push("Meals are paid up to 60 USD a ") == "") == holds
+    assert gate.push("day [1]. Receipts must reach ").startswith(GOOD) == holds

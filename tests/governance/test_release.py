@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from governance.policy import Ruling
 from governance.rails import WINDOW, Masker, RailRunner, merge_spans
-from governance.release import MAX_SENTENCE, ReleaseGate
+from governance.release import MAX_SENTENCE, AtEnd, ReleaseGate
 from governance.schema import Decision, Finding, Rail
 from tests.governance.shipped import shipped_rails
 
@@ -250,3 +250,32 @@ def test_labels_are_shared_with_the_input() -> None:
     gate = ReleaseGate(RAILS, runner=RUNNER, judge=redact, masker=masker)
     assert gate.push("bob@example.com and JANE@example.com ") == "[EMAIL_2] and [EMAIL_1] "
     assert gate.rail_ms["pii"] > 0
+
+
+class _Late:
+    """A rail that finds the word bad."""
+
+    name, version = "late", "1"
+
+    def inspect(self, text: str) -> list[Finding]:
+        place = text.find("bad")
+        return [Finding("late", "word", 1.0, place, place + 3, "bad")] if place >= 0 else []
+
+
+def test_a_rail_for_the_end_holds_nothing_and_is_heard_at_the_end() -> None:
+    gate = ReleaseGate([AtEnd(_Late())], runner=RUNNER, judge=allow, masker=Masker())
+    assert gate.push("This is bad and more ") == "This is bad and more "
+    assert gate.findings == ()
+    assert gate.finish() == ""
+    assert [finding.category for finding in gate.findings] == ["word"]
+    assert not gate.stopped
+
+
+@pytest.mark.parametrize("judge", [redact, block])
+def test_a_rail_for_the_end_that_should_have_been_heard_before_fails_closed(judge) -> None:
+    gate = ReleaseGate([AtEnd(_Late())], runner=RUNNER, judge=judge, masker=Masker())
+    gate.push("This is bad and more ")
+    gate.push("held")
+    assert gate.finish() == ""
+    assert gate.stopped
+    assert gate.decision.rule_id == "fail-closed.rail"

@@ -95,7 +95,9 @@ def test_shipped_rule_fires_and_does_not(
 
 
 def test_every_shipped_rule_has_such_a_test() -> None:
-    assert {rule.id for rule in BOOK.policy.rules if rule.id.startswith("core.")} == {f"core.{rule}" for rule, *_ in RULES}
+    assert {rule.id for rule in BOOK.policy.rules if rule.id.startswith("core.")} == {
+        f"core.{rule}" for rule, *_ in RULES
+    }
 
 
 @pytest.mark.parametrize("stage", ["input", "retrieval", "output"])

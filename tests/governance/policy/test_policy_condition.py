@@ -56,7 +56,7 @@ def test_broken_condition_is_refused_with_its_place(expression: str, says: str) 
     "expression",
     [
         'finding.rail == "pii" && finding.category in ["email"]',
-        'finding.rail != "pii" || finding.category != \'email\'',
+        "finding.rail != \"pii\" || finding.category != 'email'",
         'finding.category == "email" && finding.score > 0.4 && stage == "input"',
         "finding.rail == finding.category",
         "size(finding.category) > 5",
