@@ -3,8 +3,8 @@
 It holds back only what may still become a violation: with rails that judge locally (`StreamRail`) at most 64
 characters, and for most prose the unfinished last word and the few characters until the rails look again; with any
 other rail the unfinished sentence. A rail that can only end an answer with a notice (`ClosingRail`) looks at the whole
-once it is over. What comes out equals the whole text masked at once, up to the first violation that the policy blocks. A
-rail that raises or is late stops the stream. It doesn't see what an answer implies, only what its rails find.
+once it is over. What comes out equals the whole text masked at once, up to the first violation that the policy blocks.
+A rail that raises or is late stops the stream. It doesn't see what an answer implies, only what its rails find.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -250,7 +250,15 @@ def test_the_panel_answers_what_a_sceptic_asks_in_order(
     panel = screen.inspect(mia, Sent(turn=_ask(screen, mia, cafe, view).data("turn")), view).panel or ""
     heads = re.findall(r"<h3>(.*?)</h3>", panel)
     assert heads == ["Decision", "Findings", "Evidence", "Steps", "Model", "Check it yourself"]
-    for fact in ("turn.allowed", "cafe-rules", "Search the datasets", "Weights", "Policy", "1 of 1 quotations"):
+    for fact in (
+        "turn.allowed",
+        "cafe-rules",
+        "Search the datasets",
+        "Weights",
+        "Policy",
+        "1 of 1 quotations",
+        "1 of 1 sentences",
+    ):
         assert fact in panel
 
 

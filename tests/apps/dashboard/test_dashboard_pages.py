@@ -141,7 +141,7 @@ def test_turn_that_was_refused_shows_findings_and_rule(open_page: Open, filled: 
 
 def test_receipt_of_a_turn_verifies_with_the_public_key(open_page: Open, filled: Filled) -> None:
     app = open_page("rex", "turn_page.py", turn=filled.turns["quoted"].turn_id)
-    app = app.button[0].click().run()
+    app = next(button for button in app.button if button.label == "Verify receipt").click().run()
     (verified,) = app.success
     assert verified.value.startswith("Verified: entry ")
     assert "sealed one" in verified.value

@@ -150,7 +150,7 @@ def test_reviewer_finds_a_bad_turn_and_verifies_it(served: Served, filled: Fille
         page.on("request", lambda r: foreign.append(r.url) if f"//127.0.0.1:{served.port}/" not in r.url else None)
         _sign_in(page, served.url)
         page.get_by_role("button", name="How it is counted").nth(2).click()
-        page.get_by_role("link", name="Turns that lowered it: 1").click()
+        page.get_by_role("link", name="Turns that count as failures: 1").click()
         expect(page.get_by_text("1 turn, newest first")).to_be_visible()
         page.goto(f"{served.url}/turn?turn={filled.turns['misquoted'].turn_id}")
         expect(page.get_by_text("Quotations that stand verbatim in what they cite: 0 of 1.")).to_be_visible()

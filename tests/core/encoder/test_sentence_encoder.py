@@ -79,7 +79,7 @@ def test_nothing_and_empty_sentences_are_no_error(encoder: SentenceEncoder) -> N
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
-        ("Who tidies up after cooking?", 0),
+        ("Who has to clean up after cooking a meal?", 0),
         ("May I put my bike in the hallway?", 1),
         ("Until when am I allowed to play the drums?", 2),
         ("How long is my delivery kept for me?", 3),

@@ -202,8 +202,3 @@ def test_chunk_without_sentence_vectors_reads_the_same(retriever: HybridRetrieve
     assert [(e.chunk_id, e.answering) for e in after.evidence] == [(e.chunk_id, e.answering) for e in before.evidence]
     for one, other in zip(before.evidence, after.evidence, strict=True):
         assert one.sentence_scores == pytest.approx(other.sentence_scores, abs=0.01)
-
-
-def test_question_in_other_words_is_answered(retriever: HybridRetriever) -> None:
-    found = ask(retriever, "Which fluid goes into the laser to keep it from getting hot?")
-    assert [e.sentences[place] for e in found.evidence for place in e.answering] == ["Use distilled water only."]
