@@ -6,9 +6,7 @@ durable log on this disk can be faster. Without a URL it measures SQLite in a te
 
 import argparse
 import os
-import platform
 import statistics
-import subprocess
 import tempfile
 import time
 import uuid
@@ -17,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.machine import describe_machine
 from core.store.database import Store
 from core.store.migrate import open_store
 from governance.ledger import (
@@ -118,9 +117,7 @@ def _now() -> datetime:
 
 
 def _print(rows: list[tuple[str, int, str]], database: str) -> None:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    load = os.getloadavg()[0]
-    print(f"{database}, {platform.machine()}, {os.cpu_count()} cores, load {load:.1f}, commit {commit.stdout.strip()}")
+    print(f"{database}, {describe_machine()}")
     for what, count, figure in rows:
         print(f"{what:36} n={count:<6} {figure}")
 

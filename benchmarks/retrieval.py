@@ -4,8 +4,6 @@ Quality is printed beside speed, from the questions that ship. It measures no la
 """
 
 import json
-import platform
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from benchmarks.machine import describe_machine
 from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
 from core.encoder.sentence_encoder import SentenceEncoder
@@ -61,7 +60,8 @@ def main() -> None:
             a - e - d - x for e, d, x, a in zip(*(stages[n] for n in ("embed", "dense", "lexical", "all")), strict=True)
         ]
         answers = [retriever.retrieve(conversation_of(r), dataset_ids=r["dataset_ids"], top_k=TOP_K) for r in rows]
-        print(f"{machine()}; n={len(rows)} questions, {len(views)} datasets, {sum(v.chunks for v in views)} chunks")
+        print(describe_machine())
+        print(f"{len(rows)} questions, {len(views)} datasets, {sum(v.chunks for v in views)} chunks")
         print(f"ingest of everything: {ingest_ms / 1000:.1f} s\n")
         print_times(stages)
         print_quality(rows, answers)
@@ -112,13 +112,6 @@ def holds_sentence(expected: dict[str, str], answer: Retrieval) -> bool:
     """Say whether the sentence with the highest score is the expected one."""
     scored = [pair for e in answer.evidence for pair in zip(e.sentence_scores, e.sentences, strict=True)]
     return bool(scored) and expected["contains"] in max(scored)[1]
-
-
-def machine() -> str:
-    """Return what ran: processor, cores, commit."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    load = Path("/proc/loadavg").read_text().split()[0] if Path("/proc/loadavg").exists() else "?"
-    return f"{platform.processor() or platform.machine()}, load {load}, commit {commit.stdout.strip() or 'unknown'}"
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.machine import describe_machine
 from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
+from core.encoder.sentence_encoder import SentenceEncoder
 from core.rag.embedding import Embedder
 from core.rag.lexical import open_lexical
 from core.rag.question import stands_alone
@@ -45,9 +46,11 @@ def main() -> None:
         settings = Settings(home=Path(home))
         store, embedder = open_store(settings.sqlalchemy_url()), Embedder()
         vectors, lexical = open_vectors(settings), open_lexical(settings)
-        DatasetManager(store, vectors, lexical, embedder, clock=lambda: datetime.now(UTC)).ingest_all(DATASETS)
+        encoder = SentenceEncoder()
+        manager = DatasetManager(store, vectors, lexical, embedder, encoder, clock=lambda: datetime.now(UTC))
+        manager.ingest_all(DATASETS)
         retriever = HybridRetriever(
-            store, vectors, lexical, embedder, Reader(lexical), threshold=settings.answerable_threshold
+            store, vectors, lexical, embedder, encoder, Reader(lexical), threshold=settings.answerable_threshold
         )
         scope = Scope(embedder.embed, about=lambda agent: intake(store, agent), stands_alone=stands_alone)
         print(describe_machine() + "\n")

@@ -26,7 +26,7 @@ from governance.answer import Answer
 from governance.endings import Ending, add_notices, ending_of, fail_closed, gate_ending
 from governance.errors import GovernanceError, InputError
 from governance.governance_engine import GovernanceEngine
-from governance.holds import held_body
+from governance.holds import HELD, held_body
 from governance.identity import authorize
 from governance.ledger import ContentVault, Ledger, build_draft
 from governance.placeholders import recall_placeholders
@@ -209,7 +209,7 @@ class NativeLLM:
             yield from add_notices(record, answer, verdict.notices, gate)
             return "abstained", off_scope
         if found.outcome == "nothing" or (found.outcome == "found" and not record.evidence):
-            text = self._refusal(record, conversation, config) or _nothing_found(found)
+            text = self._refusal(record, request) or _nothing_found(found)
             yield from answer.offer(gate.push(text))
             yield from answer.offer(gate.finish())
             ending = gate_ending(record, gate, answered="abstained", text=text)
@@ -294,14 +294,11 @@ class NativeLLM:
         permit = self._permits.issue(record.prompt_digest, turn_id=record.turn_id)
         return self.engine.generate(request, permit=permit)
 
-    def _refusal(self, record: TurnRecord, conversation: Sequence[Message], config: GenerateConfig) -> str:
+    def _refusal(self, record: TurnRecord, request: GenerateRequest) -> str:
         """Return what the model says without evidence when it declines, else nothing: then its words stay unseen."""
-        config = replace(config, max_tokens=min(config.max_tokens, REFUSAL_TOKENS))
-        text = ""
-        with (
-            record.stage("generate"),
-            closing(self._start(record, self._request(record, conversation, config))) as pieces,  # type: ignore[type-var]
-        ):
+        config = replace(request.config, max_tokens=min(request.config.max_tokens, REFUSAL_TOKENS))
+        request, text = replace(request, config=config), ""
+        with record.stage("generate"), closing(self._start(record, request)) as pieces:  # type: ignore[type-var]
             for event in pieces:
                 if isinstance(event, Finish):
                     record.finish = event
@@ -376,7 +373,7 @@ class NativeLLM:
         ids = {"turn_id": record.turn_id, "agent_id": record.agent.id, "actor_id": record.actor.id}
         if held is None:
             return self._ledger.append(kind, body, **ids).index
-        drafts = [build_draft("turn.held", held, **ids), build_draft(kind, body, **ids)]
+        drafts = [build_draft(HELD, held, **ids), build_draft(kind, body, **ids)]
         return self._ledger.append_many(drafts)[-1].index
 
 

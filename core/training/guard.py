@@ -7,7 +7,6 @@ ends with the epochs or with the time, whichever comes first. Nothing is resumed
 import argparse
 import itertools
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
 from core.encoder.packing import load_tokenizer
+from core.training.console import say
 from core.training.guard_batches import UNKNOWN, GuardBatch, Window, batches, collate, cut_windows
 from core.training.guard_evaluation import find_thresholds, format_report, report_by_source, score_rows
 from core.training.guard_model import GuardModel, load_guard_base, save_guard
@@ -121,14 +121,14 @@ def main() -> None:
     if options.limit:
         Random(1).shuffle(train)  # noqa: S311 - a share of the rows, not secrets
         train = train[: options.limit]
-    _say(f"{len(train)} rows to learn from")
+    say(f"{len(train)} rows to learn from")
     model = train_guard(
         train,
         options.base,
         recipe=recipe,
         device=options.device,
         max_seconds=options.seconds,
-        report=_say,
+        report=say,
     )
     files = save_guard(model, options.output)
     tokenizer = load_tokenizer((options.base / "tokenizer.json").read_text(encoding="utf-8"))
@@ -138,8 +138,8 @@ def main() -> None:
     test = read_rows(options.data / "test.jsonl.gz")
     held_out = report_by_source(score_rows(model, test, tokenizer, device=options.device), test, thresholds)
     seen = report_by_source(scores, calibration, thresholds)
-    _say(f"\nthresholds {thresholds}\n\nheld-out sources\n{format_report(held_out)}")
-    _say(f"\ncalibration rows\n{format_report(seen)}\n\nwrote {[path.name for path in files]}")
+    say(f"\nthresholds {thresholds}\n\nheld-out sources\n{format_report(held_out)}")
+    say(f"\ncalibration rows\n{format_report(seen)}\n\nwrote {[path.name for path in files]}")
     facts = {
         "labels": LABELS,
         "thresholds": thresholds,
@@ -179,11 +179,6 @@ def _batches(windows: Sequence[Window], recipe: GuardRecipe, device: str) -> Ite
     for _ in range(recipe.epochs):
         for group in batches(windows, size=recipe.batch_size, random=random):
             yield collate(group, device)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 def _options() -> argparse.Namespace:

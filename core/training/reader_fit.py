@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.rag.embedding import Embedder
 from core.rag.reader import BY_MEANING, BY_WORDS, Reader, Weights
+from core.training.console import say
 from core.training.reader_baselines import embed_once, index_groups, readings_of, text_of
 from core.training.reader_data import FACTS_TEST, QUESTIONS_TEST, TRAIN, Group, data_file, read_groups
 from core.training.sentence_run import is_kept_out
@@ -59,9 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     learnt = see_both(kept[::2])
     tried = [fit_bias(learnt, with_meaning(meaning)) for meaning in MEANINGS]
     for name, weights in [*((f"meaning {w.of.meaning:.0f}", w) for w in tried), ("the product's", BY_MEANING)]:
-        _say(f"{name}: bias {weights.bias:.2f}, similarity {weights.of.similarity:.2f}")
+        say(f"{name}: bias {weights.bias:.2f}, similarity {weights.of.similarity:.2f}")
         for test, seen in tests.items():
-            _say(f"  {test}: {describe(seen, weights)}")
+            say(f"  {test}: {describe(seen, weights)}")
 
 
 def with_meaning(meaning: float) -> Weights:
@@ -147,11 +148,6 @@ def _see(
 
 def _without_answer(group: Group) -> Group:
     return replace(group, readings=tuple(reading for reading in group.readings if not reading.gold))
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from core.encoder.minilm import minilm_folder
 from core.encoder.packing import load_tokenizer
 from core.errors import CoreError, TrainingError
 from core.rag.embedding import Embedder
+from core.training.console import say
 from core.training.reader import Progress, ReaderRecipe, train_reader
 from core.training.reader_batches import Rows, encode_groups
 from core.training.reader_data import FACTS_TEST, QUESTIONS_TEST, TRAIN, Group, data_file, read_groups, write_data
@@ -76,12 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         torch.set_num_threads(options.threads)
     options.output.mkdir(parents=True, exist_ok=True)
     bench = _load(options)
-    _say(f"{len(bench.groups)} groups, encoded in {time.monotonic() - began:.0f} s")
+    say(f"{len(bench.groups)} groups, encoded in {time.monotonic() - began:.0f} s")
     report: dict[str, Any] = {"device": _device_name(options.device), "models": {}, "baselines": None}
     _train_all(options, bench, report, began=began)
     report["baselines"] = _baselines(options.data, bench.tests)
     _write(report, options.output / REPORT)
-    _say(f"The figures are in {options.output / REPORT}.")
+    say(f"The figures are in {options.output / REPORT}.")
 
 
 def _build(options: argparse.Namespace) -> None:
@@ -89,9 +90,9 @@ def _build(options: argparse.Namespace) -> None:
         raise TrainingError(
             f"{data_file(options.data, TRAIN)} is missing. Give the public data by --source to build it."
         )
-    _say("building the groups")
+    say("building the groups")
     counts = write_data(options.source, options.data, embedder=Embedder(), seed=options.seed, scale=options.scale)
-    _say("  ".join(f"{name} {count}" for name, count in counts.items()))
+    say("  ".join(f"{name} {count}" for name, count in counts.items()))
     (options.data / BASELINES).unlink(missing_ok=True)
     _baselines(options.data, _read_tests(options))
 
@@ -115,7 +116,7 @@ def _train_all(options: argparse.Namespace, bench: _Bench, report: dict[str, Any
         left = None if options.max_seconds is None else options.max_seconds - (time.monotonic() - began)
         if left is not None and left <= 0:
             report["models"][stage.name] = None
-            _say(f"{stage.name} is not trained: the time is up.")
+            say(f"{stage.name} is not trained: the time is up.")
             continue
         limit = None if left is None else left * stage.time
         model, facts = _train(options, bench, stage, teacher=teacher, max_seconds=limit)
@@ -160,7 +161,7 @@ def _train(
     )
     save_reader(model, options.output / f"{stage.name}.safetensors")
     seconds = time.monotonic() - began
-    _say(f"{stage.name} is saved after {seconds:.0f} s")
+    say(f"{stage.name} is saved after {seconds:.0f} s")
     return model, {"recipe": asdict(recipe), "seconds": seconds, "losses": losses, "figures": None}
 
 
@@ -169,7 +170,7 @@ def _printer(name: str, losses: list[tuple[int, float]]) -> Callable[[Progress],
 
     def show(at: Progress) -> None:
         losses.append((at.step, at.loss))
-        _say(
+        say(
             f"{name}  {time.monotonic() - began:6.1f} s  step {at.step}/{at.steps}  {at.share:.1%}  "
             f"loss {at.loss:.4f}  {at.groups_per_s:,.1f} groups/s"
         )
@@ -192,7 +193,7 @@ def _baselines(data: Path, tests: Tests) -> dict[str, Figures] | None:
 
             measured = measure_baselines(tests, embedder=Embedder())
         except (ImportError, CoreError) as exc:
-            _say(f"The baselines are not measured: {exc}")
+            say(f"The baselines are not measured: {exc}")
             return None
         found = {"groups": counts, "figures": {name: _as_rows(figures) for name, figures in measured.items()}}
         if not is_kept:
@@ -212,7 +213,7 @@ def _show(name: str, figures: Figures) -> None:
             shares = ("right_passage", "right_sentence", "abstains", "wrongly_abstains")
             said = "  ".join(f"{share.replace('_', ' ')} {_percent(row[share])}" for share in shares)
             at = f"{'fitted' if row['is_fitted'] else 'at'} {row['threshold']:.2f}"
-            _say(f"{name} {test} {at}  {said}  n {row['answered']} + {row['unanswered']}")
+            say(f"{name} {test} {at}  {said}  n {row['answered']} + {row['unanswered']}")
 
 
 def _percent(share: float | None) -> str:
@@ -228,11 +229,6 @@ def _write(value: Any, path: Path) -> None:
 
 def _device_name(device: str) -> str:
     return device if device == "cpu" else torch.cuda.get_device_name()
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

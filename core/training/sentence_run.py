@@ -13,6 +13,7 @@ from pathlib import Path
 from core.encoder.minilm import minilm_folder
 from core.encoder.packing import load_tokenizer
 from core.errors import TrainingError
+from core.training.console import say
 from core.training.encoder_export import export_encoder
 from core.training.reader_data import FACTS_TEST, QUESTIONS_TEST, TRAIN, Group, data_file, read_groups
 from core.training.sentence_vectors import (
@@ -49,14 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in (QUESTIONS_TEST, FACTS_TEST)
     }
     before = {name: asdict(measure_sentences(model, test)) for name, test in tests.items()}
-    _say(f"before: {before}")
-    facts = train_sentences(model, data, recipe, progress=_say)
+    say(f"before: {before}")
+    facts = train_sentences(model, data, recipe, progress=say)
     after = {name: asdict(measure_sentences(model, test)) for name, test in tests.items()}
-    _say(f"after: {after}")
+    say(f"after: {after}")
     export_encoder(
         model, options.output, outputs=("hidden",), facts=facts | {"figures": {"minilm": before, "trained": after}}
     )
-    _say(f"The encoder is in {options.output}.")
+    say(f"The encoder is in {options.output}.")
 
 
 def is_kept_out(group: Group) -> bool:
@@ -64,11 +65,6 @@ def is_kept_out(group: Group) -> bool:
     titles = {reading.heading.split(" > ")[0] for reading in group.readings}
     gold = {reading.heading.split(" > ")[0] for reading in group.readings if reading.gold}
     return bool(gold & KEPT_OUT) or (not gold and titles <= KEPT_OUT)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

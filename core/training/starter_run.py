@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from core.training.console import say
 from core.training.starter import Progress, Recipe, train_starter
 from core.training.starter_model import Shape
 
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         checkpoint_every=options.checkpoint_every,
         progress=_printer(options.every_s),
     )
-    _say(f"The model is in {output}.")
+    say(f"The model is in {output}.")
 
 
 def _printer(every_s: float) -> Callable[[Progress], None]:
@@ -59,17 +60,12 @@ def _printer(every_s: float) -> Callable[[Progress], None]:
         now = time.monotonic()
         if now - last >= every_s or at.share >= 1:
             last = now
-            _say(
+            say(
                 f"{now - began:6.1f} s  step {at.step}  {at.tokens / 1e6:.1f} M tokens  {at.share:.1%}  "
                 f"loss {at.loss:.3f}  {at.tokens_per_s:,.0f} tokens/s"
             )
 
     return show
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,19 +8,9 @@ import pytest
 from governance.agents import AgentDraft
 from governance.schema import AgentView
 from tests.apps.live import Live
+from tests.governance.house_policy import CASES, MENTION, RULES
 
 API = "/api/native-llm"
-MENTION = "Police said that men who build bombs were arrested."  # escalates at the level enhanced
-RULES = """id: house
-title: House rules
-description: What a test adds.
-rules:
-  - {id: phones, when: 'finding.rail == "pii" && finding.category == "phone"', then: block, severity: high,
-     message: Please leave the number out., legal_basis: [GDPR Art. 25]}
-"""
-CASES = """cases:
-  - {finding: {rail: pii, category: phone, score: 1}, stage: input, level: standard, action: block, rule: house.phones}
-"""
 PHONE = "Call me on (555) 123-4567 please"
 
 

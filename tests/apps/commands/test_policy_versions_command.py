@@ -12,19 +12,9 @@ from core.schema import Message
 from governance.records import open_records
 from governance.schema import Actor
 from tests.governance.door import closed, open_door
+from tests.governance.house_policy import CASES, MENTION, RULES
 
 RUN = CliRunner()
-RULES = """id: house
-title: House rules
-description: What a test adds.
-rules:
-  - {id: phones, when: 'finding.rail == "pii" && finding.category == "phone"', then: block, severity: high,
-     message: Please leave the number out., legal_basis: [GDPR Art. 25]}
-"""
-CASES = """cases:
-  - {finding: {rail: pii, category: phone, score: 1}, stage: input, level: standard, action: block, rule: house.phones}
-"""
-MENTION = "Police said that men who build bombs were arrested."
 PASSWORD = "seven-otters-swim-north"
 
 

@@ -8,14 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance.rails import WINDOW, Masker, StreamRail, merge_spans
+from governance.rails import WINDOW, Masker, merge_spans
 from governance.rails.exfiltration import build_exfiltration_rail
-from governance.schema import Rail
-from tests.governance.rails.test_locality import settled
-from tests.governance.test_release import block, forever, open_gate, split, stream
+from tests.governance.rails.stream_law import SHIPPED, assert_is_local, assert_streams_equal, unmarked
+from tests.governance.test_release import forever, open_gate, split, stream
 
 RAIL = build_exfiltration_rail()
-SHIPPED = sorted(path for path in (Path(__file__).parents[3] / "data/datasets").rglob("*.*") if path.is_file())
 
 # category, text; the span stands between the brackets
 FOUND = [
@@ -121,41 +119,10 @@ WEAKER = [
     (0.5, "https://e.example/?q=a%20b%20c%20d"), (0.5, "https://s3.example/k?Signature=3b18e512dba79e4c8300dd08aeb37f8e728b8dad3b18"),
 ]  # fmt: skip
 PIECES = [
-    *(marked.replace("⟦", "").replace("⟧", "") for _, marked in FOUND),
+    *(unmarked(marked) for _, marked in FOUND),
     "![", "](", "](https:", "//x.example/", "<img ", "<script", ">", " src=", "onload=", "[a]:", "?q=", "%41%42", "\x1b[", "`",
     "\u200b" * 5, "\U000e0041", "\U0001f3f4", "\n", "\n\n", " ", "a" * 70, "word and word ", "java\t", "script:", "\"", "(", ")",
 ]  # fmt: skip
-
-
-def unmarked(marked: str) -> str:
-    return marked.replace("⟦", "").replace("⟧", "")
-
-
-def assert_is_local(rail: Rail, text: str, cut: int) -> None:
-    """Hold a rail to the law of streams, for a text of which its first `cut` characters have come."""
-    assert isinstance(rail, StreamRail)
-    edge = rail.undecided_from(text[:cut])
-    assert max(0, cut - WINDOW) <= edge <= cut
-    early, whole = rail.inspect(text[:cut]), rail.inspect(text)
-    assert {f.start for f in whole if f.start < edge} <= {f.start for f in early}
-    assert settled(early, edge, cut) == settled(whole, edge, cut)
-    assert {f for f in whole if f.start >= edge} <= set(rail.inspect_from(text, edge))
-
-
-def assert_streams_equal(rail: Rail, text: str) -> None:
-    """Hold a stream of a text, in pieces of many sizes, to the text masked at once, and to where blocking ends it."""
-    spans = merge_spans(rail.inspect(text))
-    whole = Masker().mask(text, spans)
-    for cut in range(len(text)):
-        sizes = iter([cut or 1, len(text)])
-        assert stream(open_gate(rails=[rail]), split(text, sizes)) == whole
-    for size in (1, 2, 3, 5, 8, 13, 16, 21, 34, 40):
-        gate = open_gate(rails=[rail])
-        assert stream(gate, split(text, forever(size))) == whole
-        assert gate.max_held_chars <= WINDOW
-        assert stream(open_gate(block, [rail]), split(text, forever(size))) == (
-            text[: spans[0].start] if spans else text
-        )
 
 
 @pytest.mark.parametrize(("category", "marked"), FOUND)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance.rails import WINDOW
 from governance.rails.hate import build_hate_rail
+from tests.governance.rails.stream_law import assert_is_local
 from tests.governance.test_release import block, forever, open_gate, split, stream
 
 RAIL = build_hate_rail()
@@ -73,12 +73,7 @@ PIECES = ["women", "Muslims are ", "vermin", " just ", "we should ", "deport ", 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=9).map("".join), st.data())
 def test_what_is_decided_does_not_change_as_the_text_goes_on(text: str, data: st.DataObject) -> None:
-    cut = data.draw(st.integers(0, len(text)))
-    edge = RAIL.undecided_from(text[:cut])
-    assert max(0, cut - WINDOW) <= edge <= cut
-    early, whole = RAIL.inspect(text[:cut]), RAIL.inspect(text)
-    assert {f.start for f in whole if f.start < edge} <= {f.start for f in early}
-    assert [f for f in early if f.end <= edge and f.end < cut] == [f for f in whole if f.end <= edge and f.end < cut]
+    assert_is_local(RAIL, text, data.draw(st.integers(0, len(text))))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 13, 21, 34])

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance.rails import WINDOW
 from governance.rails.rail_set import NamingRail, StreamRail
-from governance.schema import Finding
+from tests.governance.rails.stream_law import assert_is_local
 from tests.governance.shipped import shipped_rails
 
 PIECES = [
@@ -21,24 +20,14 @@ PIECES = [
 RAILS = [rail for rail in shipped_rails().output if isinstance(rail, StreamRail)]
 
 
-def settled(findings: list[Finding], edge: int, length: int) -> list[Finding]:
-    return [f for f in findings if f.end <= edge and f.end < length]
-
-
 @pytest.mark.parametrize("rail", RAILS, ids=lambda rail: rail.name)
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=8), st.data())
 def test_findings_before_the_edge_are_those_of_the_whole_text(
     rail: NamingRail, pieces: list[str], data: st.DataObject
 ) -> None:
-    assert isinstance(rail, StreamRail)
     text = "".join(pieces)
-    cut = data.draw(st.integers(0, len(text)))
-    edge = rail.undecided_from(text[:cut])
-    assert max(0, cut - WINDOW) <= edge <= cut
-    early, whole = rail.inspect(text[:cut]), rail.inspect(text)
-    assert {f.start for f in whole if f.start < edge} <= {f.start for f in early}
-    assert settled(early, edge, cut) == settled(whole, edge, cut)
+    assert_is_local(rail, text, data.draw(st.integers(0, len(text))))
 
 
 @pytest.mark.parametrize("rail", RAILS, ids=lambda rail: rail.name)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from governance.rails import WINDOW, Masker, merge_spans
 from governance.rails.unsafe_code import build_unsafe_code_rail
-from tests.governance.rails.test_exfiltration import SHIPPED, assert_is_local, assert_streams_equal, unmarked
+from tests.governance.rails.stream_law import SHIPPED, assert_is_local, assert_streams_equal, unmarked
 from tests.governance.test_release import forever, open_gate, split, stream
 
 RAIL = build_unsafe_code_rail()
