@@ -36,20 +36,30 @@ def number_chunks(passages: Iterable[Passage], *, dataset_id: str, version: str)
 
 def chunk_markdown(text: str, *, title: str) -> list[Passage]:
     """Return the passages of a Markdown document, which `title` names when it has no level-1 heading."""
-    sections = list(_sections(text))
+    return chunk_sections([(path, _plain_lines(lines)) for path, lines in _sections(text)], title=title)
+
+
+def chunk_sections(sections: Sequence[tuple[Sequence[str], Sequence[str]]], *, title: str) -> list[Passage]:
+    """Return the passages of a document with headings.
+
+    Args:
+        sections: The headings that a section stands under, level 1 first ("" where a level is left out), and its
+            lines: a paragraph, list item or table row each.
+        title: Names the document when it has no level-1 heading.
+    """
     document = next((path[0] for path, _ in sections if path[0]), title)
     passages = []
     for path, lines in sections:
         below = [heading for heading in path[1:] if heading]
         top = [path[0]] if path[0] and path[0] != document else []
-        passages += _pack(_plain_lines(lines), document=document, place=" > ".join(top + below) or "Introduction")
+        passages += _pack(lines, document=document, place=" > ".join(top + below) or "Introduction")
     return passages
 
 
-def chunk_text(text: str, *, title: str) -> list[Passage]:
+def chunk_text(text: str, *, title: str, place: str = "Text") -> list[Passage]:
     """Return the passages of plain text; blank lines part paragraphs."""
     paragraphs = (" ".join(block.split()) for block in re.split(r"\n\s*\n", text))
-    return _pack([p for p in paragraphs if p], document=title, place="Text")
+    return _pack([p for p in paragraphs if p], document=title, place=place)
 
 
 def chunk_table(
