@@ -22,6 +22,16 @@ Category = Literal[
     "Education",
 ]
 Tier = Literal["public", "internal", "restricted"]
+LegalBasis = Literal[
+    "not-personal",
+    "invented-persons",
+    "consent",
+    "contract",
+    "legal-obligation",
+    "vital-interests",
+    "public-task",
+    "legitimate-interests",
+]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
@@ -36,6 +46,11 @@ class DatasetCard(BaseModel):
         source: Where the content comes from.
         tier: Who may use it; "restricted" asks for a right of its own.
         labels: What to know before use, such as `contains-pii`.
+        owner: The person or organisation that answers for it.
+        purposes: What it may be used for, such as `customer-support`; none means every purpose.
+        jurisdiction: Whose law it falls under, such as `EU` or `US-CA`.
+        legal_basis: Why personal data in it may be used (GDPR Article 6), or that there are no real persons in it.
+        columns: What the columns of its tables mean, by name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -48,6 +63,11 @@ class DatasetCard(BaseModel):
     source: Text
     tier: Tier
     labels: list[Slug]
+    owner: Line | None = None
+    purposes: list[Slug] = []
+    jurisdiction: Annotated[Line, StringConstraints(max_length=80)] | None = None
+    legal_basis: LegalBasis | None = None
+    columns: dict[Line, Text] = {}
 
 
 def load_card(path: Path) -> DatasetCard:

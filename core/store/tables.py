@@ -135,7 +135,7 @@ class AgentDataset(Base):
 
 
 class Dataset(Base):
-    """An entry of the catalog. `active_version` is what queries see."""
+    """An entry of the catalog. `active_version` is what queries see, while `state` lets them."""
 
     __tablename__ = "datasets"
     id: Mapped[str] = mapped_column(String(80), primary_key=True)
@@ -146,6 +146,13 @@ class Dataset(Base):
     source: Mapped[str] = mapped_column(Text)
     tier: Mapped[str] = mapped_column(String(20), index=True)
     labels: Mapped[list[str]]
+    owner: Mapped[str | None] = mapped_column(String(200))
+    purposes: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    jurisdiction: Mapped[str | None] = mapped_column(String(80))
+    legal_basis: Mapped[str | None] = mapped_column(String(40))
+    columns: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}", deferred=True)
+    state: Mapped[str] = mapped_column(String(20), default="registered", server_default="registered", index=True)
+    state_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
     active_version: Mapped[str | None] = mapped_column(String(71))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -153,7 +160,7 @@ class Dataset(Base):
 
 
 class DatasetVersion(Base):
-    """A version of a dataset, named by the digest of its content."""
+    """A version of a dataset, named by the digest of its content. `approval` says who let it be used, and why."""
 
     __tablename__ = "dataset_versions"
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
@@ -162,6 +169,10 @@ class DatasetVersion(Base):
     chunks: Mapped[int]
     bytes: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime]
+    profile: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    quality: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    scan: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    approval: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
 
 
 class ChunkRow(Base):

@@ -45,7 +45,7 @@ def test_card_reads(tmp_path: Path) -> None:
         ("labels: [dated]", "labels: [Has PII]", "labels.0"),
         ("licence: CC0-1.0", "license: CC0-1.0", "licence"),
         ("source: written for a test", "", "source"),
-        ("labels: [dated]", "labels: []\nowner: me", "owner"),
+        ("labels: [dated]", "labels: []\ncolour: red", "colour"),
         (CARD, "[1, 2]", "card"),
         (CARD, "", "card"),
     ],
