@@ -1,0 +1,266 @@
+"""Keeps the tables of datasets as Parquet files, typed where a whole column can be read as more than text.
+
+Rows stream twice: first as text into a file that is thrown away, while the kind of each column is found, then typed
+into the file that stays. That one appears under its name only when it is whole, so a process killed in mid-write leaves no
+table, and the next write of the version starts over. Memory holds one batch of rows.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.errors import DatasetError
+from core.tables.cells import is_missing, read_boolean, read_date, read_integer, read_number
+from core.tables.schema import Column, Kind, StoredTable
+
+BATCH_ROWS = 2_048
+BATCH_CHARACTERS = 8_000_000
+FORMAT = 1
+META = b"promethios.table"
+
+Cell = int | float | date | bool | str | None
+
+READERS: dict[Kind, Callable[[str], Cell]] = {
+    "integer": read_integer,
+    "number": read_number,
+    "date": read_date,
+    "boolean": read_boolean,
+}
+TYPES: dict[Kind, pa.DataType] = {
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "date": pa.date32(),
+    "boolean": pa.bool_(),
+    "text": pa.string(),
+}
+
+
+class TableStore:
+    """The tables below a folder, by dataset and version."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder; it is made when something is written."""
+        self._folder = folder
+
+    def write(
+        self,
+        dataset_id: str,
+        version: str,
+        *,
+        name: str,
+        title: str,
+        header: Sequence[str],
+        rows: Iterable[Sequence[str]],
+    ) -> StoredTable:
+        """Keep a table; one of the same name in the same version is replaced, at once.
+
+        Args:
+            dataset_id: The dataset.
+            version: The dataset's version.
+            name: Tells it from the version's other tables.
+            title: Names it for people.
+            header: Column names, each different, at least one.
+            rows: As many cells as the header has names; read once.
+
+        Raises:
+            DatasetError: The header or a row doesn't fit, or the file can't be written.
+        """
+        if not header or len(set(header)) != len(header):
+            raise DatasetError(f"The table {title!r} needs at least one column, and names that differ: {list(header)}.")
+        folder = self._folder / _key(dataset_id, version)
+        path = folder / f"{_key(name)}.parquet"
+        draft, text = (path.with_suffix(f".{uuid4().hex}.{end}") for end in ("draft", "text"))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            kinds, changed, count = _spool(text, header, rows, title)
+            columns = _columns(header, kinds, changed)
+            meta = {
+                "format": FORMAT,
+                "dataset_id": dataset_id,
+                "version": version,
+                "name": name,
+                "title": title,
+                "columns": [[c.name, c.kind, c.stored, c.stored_text] for c in columns],
+            }
+            _type(text, draft, columns, meta)
+            draft.replace(path)
+            _sync(folder)
+        except (OSError, pa.ArrowException) as exc:
+            raise DatasetError(f"The table {title!r} can't be kept in {self._folder}: {exc}.") from exc
+        finally:
+            draft.unlink(missing_ok=True)
+            text.unlink(missing_ok=True)
+        return StoredTable(dataset_id, version, name, title, columns, count, path)
+
+    def tables(self, dataset_id: str, version: str) -> list[StoredTable]:
+        """Return the whole tables of a version, by name.
+
+        Raises:
+            DatasetError: A file can't be read.
+        """
+        paths = (self._folder / _key(dataset_id, version)).glob("*.parquet")
+        return sorted((_load(path) for path in paths), key=lambda table: table.name)
+
+    def remove(self, dataset_id: str, version: str) -> None:
+        """Delete the tables of a version, and what a killed process left of it; nothing there is no error.
+
+        Raises:
+            DatasetError: A file can't be deleted.
+        """
+        try:
+            shutil.rmtree(self._folder / _key(dataset_id, version))
+        except FileNotFoundError:
+            return
+        except OSError as exc:
+            raise DatasetError(f"The tables of {dataset_id!r} can't be deleted: {exc}.") from exc
+
+
+def read_columns(table: StoredTable, stored: Sequence[str], *, limit: int | None = None) -> pa.Table:
+    """Return columns of a kept table by their names in its file, the first `limit` rows of them.
+
+    Raises:
+        DatasetError: The file can't be read.
+    """
+    names = list(dict.fromkeys(stored))
+    try:
+        with pq.ParquetFile(table.path) as file:
+            if limit is None:
+                return file.read(columns=names)
+            found, left = [], limit
+            for batch in file.iter_batches(columns=names, batch_size=BATCH_ROWS):
+                found.append(batch.slice(0, left))
+                left -= found[-1].num_rows
+                if not left:
+                    break
+            schema = pa.schema([file.schema_arrow.field(name) for name in names])
+            return pa.Table.from_batches(found, schema=schema)
+    except (OSError, pa.ArrowException) as exc:
+        raise DatasetError(f"The table {table.title!r} can't be read: {exc}.") from exc
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _spool(
+    path: Path, header: Sequence[str], rows: Iterable[Sequence[str]], title: str
+) -> tuple[list[Kind], list[bool], int]:
+    """Write rows as text; return each column's kind, whether typing changes how a cell reads, and the rows' number."""
+    possible: list[dict[Kind, bool]] = [dict.fromkeys(READERS, False) for _ in header]
+    filled = [False] * len(header)
+    schema = pa.schema([(f"c{n}", pa.string()) for n in range(len(header))])
+    count = 0
+    with pq.ParquetWriter(path, schema) as writer:
+        for batch in _batches(rows):
+            for row in batch:
+                count += 1
+                if len(row) != len(header):
+                    raise DatasetError(f"Row {count} of {title!r} has {len(row)} cells; the header has {len(header)}.")
+            cells = list(zip(*batch, strict=True))
+            for candidates, column in zip(possible, cells, strict=True):
+                _narrow(candidates, column)
+            filled = [had or not all(map(is_missing, column)) for had, column in zip(filled, cells, strict=True)]
+            writer.write_batch(pa.record_batch([pa.array(c, pa.string()) for c in cells], schema=schema))
+    # A column without a single value is text: nothing says what it would hold.
+    kinds: list[Kind] = [next(iter(c), "text") if had else "text" for c, had in zip(possible, filled, strict=True)]
+    changed = [c.get(k, False) for c, k in zip(possible, kinds, strict=True)]
+    return kinds, changed, count
+
+
+def _batches(rows: Iterable[Sequence[str]]) -> Iterator[list[Sequence[str]]]:
+    """Yield rows in batches that are bounded in rows and in characters."""
+    batch: list[Sequence[str]] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += sum(map(len, row))
+        if len(batch) >= BATCH_ROWS or size >= BATCH_CHARACTERS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _narrow(candidates: dict[Kind, bool], column: Sequence[str]) -> None:
+    """Take out the kinds that a cell of the column can't be read as; note where the text would be changed."""
+    for text in dict.fromkeys(column):
+        missing = is_missing(text)
+        for kind in tuple(candidates):
+            value = None if missing else READERS[kind](text)
+            if value is None and not missing:
+                del candidates[kind]
+            elif text != _written(value):
+                candidates[kind] = True
+        if not candidates:
+            return
+
+
+def _written(value: Cell) -> str:
+    """Return how a value reads when it is written from its type."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _columns(header: Sequence[str], kinds: Sequence[Kind], changed: Sequence[bool]) -> tuple[Column, ...]:
+    taken, columns = set(header), []
+    for name, kind, differs in zip(header, kinds, changed, strict=True):
+        text_name = name
+        if kind != "text" and differs:
+            text_name = f"{name} (as written)"
+            while text_name in taken:
+                text_name += "'"
+            taken.add(text_name)
+        columns.append(Column(name, kind, name, text_name))
+    return tuple(columns)
+
+
+def _type(text: Path, draft: Path, columns: Sequence[Column], meta: dict[str, object]) -> None:
+    """Copy the text file into a typed one, and make it durable."""
+    fields = []
+    for column in columns:
+        fields.append(pa.field(column.stored, TYPES[column.kind]))
+        if column.stored_text != column.stored:
+            fields.append(pa.field(column.stored_text, pa.string()))
+    schema = pa.schema(fields, metadata={META: json.dumps(meta).encode()})
+    with pq.ParquetFile(text) as source, pq.ParquetWriter(draft, schema, compression="zstd") as writer:
+        for batch in source.iter_batches(batch_size=BATCH_ROWS):
+            arrays = []
+            for column, cells in zip(columns, batch.columns, strict=True):
+                texts = cells.to_pylist()
+                if column.kind != "text":
+                    read = READERS[column.kind]
+                    values = [None if is_missing(cell) else read(cell) for cell in texts]
+                    arrays.append(pa.array(values, TYPES[column.kind]))
+                if column.kind == "text" or column.stored_text != column.stored:
+                    arrays.append(pa.array(texts, pa.string()))
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
+    _sync(draft)
+
+
+def _load(path: Path) -> StoredTable:
+    try:
+        with pq.ParquetFile(path) as file:
+            meta = json.loads(file.schema_arrow.metadata[META])
+            columns = tuple(Column(*each) for each in meta["columns"])
+            rows = file.metadata.num_rows
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as exc:
+        raise DatasetError(f"{path} is not a table that was kept here: {exc}; ingest its dataset again.") from exc
+    return StoredTable(meta["dataset_id"], meta["version"], meta["name"], meta["title"], columns, rows, path)
+
+
+def _sync(path: Path) -> None:
+    """Make what was written to a file or folder outlive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
