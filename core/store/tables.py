@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -175,8 +176,25 @@ class DatasetVersion(Base):
     approval: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
 
 
+class DatasetSource(Base):
+    """Where a dataset came from, so that unchanged files are not read again.
+
+    `stamp` names the untouched files and `format` the way of cutting and embedding that `version` was made with;
+    versions in `erased` hold what a person asked to erase, so they never come in again.
+    """
+
+    __tablename__ = "dataset_sources"
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
+    path: Mapped[str] = mapped_column(Text)
+    collection: Mapped[str | None] = mapped_column(Text)
+    stamp: Mapped[str] = mapped_column(String(71))
+    version: Mapped[str] = mapped_column(String(71))
+    format: Mapped[int]
+    erased: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+
+
 class ChunkRow(Base):
-    """The text of a chunk; the vector and lexical indexes hold its id."""
+    """The text of a chunk; the indexes hold its id, the vector index only when it is found `by_meaning`."""
 
     __tablename__ = "chunks"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -186,6 +204,7 @@ class ChunkRow(Base):
     place: Mapped[str] = mapped_column(Text)
     position: Mapped[int]
     text: Mapped[str] = mapped_column(Text)
+    by_meaning: Mapped[bool] = mapped_column(default=True, server_default=true())
     sentence_vectors: Mapped[bytes | None] = mapped_column(deferred=True)
     __table_args__ = (Index("ix_chunks_dataset_version", "dataset_id", "version", "position"),)
 
