@@ -209,6 +209,22 @@ class ChunkRow(Base):
     __table_args__ = (Index("ix_chunks_dataset_version", "dataset_id", "version", "position"),)
 
 
+class DatasetJob(Base):
+    """Data that a person adds from their own files. `report` says how far it is and what could not be read."""
+
+    __tablename__ = "dataset_jobs"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    dataset_id: Mapped[str] = mapped_column(String(80))
+    card: Mapped[dict[str, Any]]
+    skip_bad: Mapped[bool]
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    reason: Mapped[str] = mapped_column(Text)
+    report: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
 class SubjectKey(Base):
     """The wrapped key of one data subject's content. Erased: the key is gone, the row says when."""
 
