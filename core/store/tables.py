@@ -179,8 +179,9 @@ class DatasetVersion(Base):
 class DatasetSource(Base):
     """Where a dataset came from, so that unchanged files are not read again.
 
-    `stamp` names the untouched files and `format` the way of cutting and embedding that `version` was made with;
-    versions in `erased` hold what a person asked to erase, so they never come in again.
+    `stamp` names the untouched files and `format` the way of cutting and embedding that `version` was made with.
+    `card` becomes the catalog's when this version becomes active. Versions in `erased` hold what a person asked to
+    erase, so they never come in again.
     """
 
     __tablename__ = "dataset_sources"
@@ -190,6 +191,7 @@ class DatasetSource(Base):
     stamp: Mapped[str] = mapped_column(String(71))
     version: Mapped[str] = mapped_column(String(71))
     format: Mapped[int]
+    card: Mapped[dict[str, Any]]
     erased: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
 
 

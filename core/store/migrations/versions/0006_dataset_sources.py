@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("stamp", sa.String(length=71), nullable=False),
         sa.Column("version", sa.String(length=71), nullable=False),
         sa.Column("format", sa.Integer(), nullable=False),
+        sa.Column("card", sa.JSON(), nullable=False),
         sa.Column("erased", sa.JSON(), nullable=False, server_default="[]"),
         sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name="fk_dataset_sources_dataset_id_datasets"),
         sa.PrimaryKeyConstraint("dataset_id", name="pk_dataset_sources"),
