@@ -8,8 +8,9 @@ MISSING = frozenset({"", "-", "–", "—", "na", "n/a", "nan", "null", "none", 
 
 _INTEGER = re.compile(r"[+-]?(?:0|[1-9]\d{0,17}|[1-9]\d{0,2}(?:,\d{3}){1,5})")
 _NUMBER = re.compile(
-    r"(?P<sign>[+-−]?)\s?[$€£¥]?\s?(?P<digits>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?P<power>[eE][+-]?\d{1,3})?\s?%?"
+    r"(?P<sign>[+−-]?)\s?[$€£¥]?\s?(?P<digits>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?P<power>[eE][+-]?\d{1,3})?\s?%?"
 )
+_WRITTEN_DATE = re.compile(r"\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{4}|[A-Za-z]{3,9} \d{1,2}, \d{4}")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATE_FORMATS = ("%d %B %Y", "%B %d, %Y", "%d %b %Y", "%b %d, %Y", "%d-%b-%Y")
 _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
@@ -28,8 +29,12 @@ def read_integer(text: str) -> int | None:
 
 def read_number(text: str) -> float | None:
     """Return the number that a cell is; a currency before it and a per cent sign behind it are left out."""
-    found = _NUMBER.fullmatch(text.strip())
-    if found is None or re.match(r"0\d", found["digits"]):
+    text = text.strip()
+    if text[:1] == "(" and text[-1:] == ")":  # how accountants write a loss
+        loss = read_number(text[1:-1])
+        return None if loss is None or loss < 0 else -loss
+    found = _NUMBER.fullmatch(text)
+    if found is None or (found["digits"][0] == "0" and found["digits"][1:2].isdigit()):
         return None
     value = float(found["digits"].replace(",", "") + (found["power"] or ""))
     if value == float("inf"):
@@ -45,7 +50,7 @@ def read_date(text: str) -> date | None:
             return date.fromisoformat(text)
     except ValueError:
         return None
-    if not 8 <= len(text) <= 18 or not text[-4:].isdigit():
+    if not _WRITTEN_DATE.fullmatch(text):
         return None
     for form in _DATE_FORMATS:
         try:
