@@ -13,7 +13,8 @@ from core.schema import Chunk, digest_of
 
 MAX_WORDS = 160
 ROW_WORDS = 120
-FORMAT = 2  # raise it when the same file gives other chunks or vectors: every dataset is then ingested again
+ABOUT = "About this table"
+FORMAT = 3  # raise it when the same file gives other chunks or vectors: every dataset is then ingested again
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,14 @@ class Passage:
 def number_chunks(passages: Iterable[Passage], *, dataset_id: str, version: str) -> list[Chunk]:
     """Return the passages as chunks of a version, in order; the same passage at the same place appears once."""
     unique = dict.fromkeys(passages)
-    return [
-        Chunk(_chunk_id(p, dataset_id, version), dataset_id, version, p.document, p.place, position, p.text)
-        for position, p in enumerate(unique)
-    ]
+    return [number_chunk(p, position, dataset_id=dataset_id, version=version) for position, p in enumerate(unique)]
+
+
+def number_chunk(passage: Passage, position: int, *, dataset_id: str, version: str) -> Chunk:
+    """Return a passage as a chunk of a version. Its id depends on all but the position."""
+    parts = [dataset_id, version, passage.document, passage.place, passage.text]
+    chunk_id = digest_of(parts).removeprefix("sha256:")
+    return Chunk(chunk_id, dataset_id, version, passage.document, passage.place, position, passage.text)
 
 
 def chunk_markdown(text: str, *, title: str) -> list[Passage]:
@@ -66,16 +71,75 @@ def chunk_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str, description: str = ""
 ) -> list[Passage]:
     """Return a card that says what the table holds, and its rows in groups; every row repeats the header."""
-    names = [_label(name) for name in header]
-    about = f"{description.strip()}\n" if description.strip() else ""
-    card = f"{about}The table {title} has {len(rows)} rows. Its columns are {', '.join(names)}."
-    passages, start = [Passage(title, "About this table", card)], 1
-    for group in _groups([_row(names, row) for row in rows]):
-        end = start + len(group) - 1
-        place = f"Row {start}" if start == end else f"Rows {start}-{end}"
-        passages.append(Passage(title, place, "\n".join(group)))
-        start = end + 1
-    return passages
+    return [
+        *chunk_table_card(header, rows=len(rows), title=title, description=description),
+        *chunk_rows(header, rows, title=title),
+    ]
+
+
+def chunk_table_card(
+    header: Sequence[str],
+    *,
+    rows: int,
+    title: str,
+    description: str = "",
+    columns: Sequence[str] = (),
+    prefix: str = "",
+) -> list[Passage]:
+    """Return what a table is about: its description, size and columns; in several passages when that is long.
+
+    Args:
+        header: Column names.
+        rows: How many rows it has.
+        title: Names the table.
+        description: What its owner says of it.
+        columns: A sentence for each column that there is more to say about, such as its range.
+        prefix: Stands before the place, such as a sheet's name.
+    """
+    names = ", ".join(map(_label, header))
+    about = [*description.split("\n"), f"The table {title} has {rows} rows. Its columns are {names}."]
+    return _pack([line for line in [*about, *columns] if line.strip()], document=title, place=f"{prefix}{ABOUT}")
+
+
+def chunk_rows(
+    header: Sequence[str], rows: Iterable[Sequence[str]], *, title: str, prefix: str = ""
+) -> Iterator[Passage]:
+    """Yield rows in groups, as they come; every row repeats the header."""
+    groups = RowGroups(header, title=title, prefix=prefix)
+    for row in rows:
+        yield from groups.add(row)
+    yield from groups.rest()
+
+
+class RowGroups:
+    """Packs the rows of a table into passages, one row at a time."""
+
+    def __init__(self, header: Sequence[str], *, title: str, prefix: str = "") -> None:
+        """Take the column names, the table's title, and what stands before each place, such as a sheet's name."""
+        self._names = [_label(name) for name in header]
+        self._title, self._prefix = title, prefix
+        self._start = 1
+        self._lines: list[str] = []
+        self._words = 0
+
+    def add(self, row: Sequence[str]) -> list[Passage]:
+        """Take in a row; return the passage before it when the row no longer fits there."""
+        line = _row(self._names, row)
+        words = _words(line)
+        done = self.rest() if self._lines and self._words + words > ROW_WORDS else []
+        self._lines.append(line)
+        self._words += words
+        return done
+
+    def rest(self) -> list[Passage]:
+        """Return the passage of the rows that wait, if any."""
+        if not self._lines:
+            return []
+        end = self._start + len(self._lines) - 1
+        place = f"Row {end}" if len(self._lines) == 1 else f"Rows {self._start}-{end}"
+        done = Passage(self._title, f"{self._prefix}{place}", "\n".join(self._lines))
+        self._start, self._lines, self._words = end + 1, [], 0
+        return [done]
 
 
 def chunk_record(fields: Sequence[tuple[str, str]], *, title: str, place: str) -> list[Passage]:
@@ -93,11 +157,6 @@ def sentence_heading(document: str, place: str) -> str:
     return f"{document} > {place}"
 
 
-def _chunk_id(passage: Passage, dataset_id: str, version: str) -> str:
-    parts = [dataset_id, version, passage.document, passage.place, passage.text]
-    return digest_of(parts).removeprefix("sha256:")
-
-
 def _label(name: str) -> str:
     words = " ".join(name.replace("_", " ").split())
     return words[:1].upper() + words[1:]
@@ -106,17 +165,6 @@ def _label(name: str) -> str:
 def _row(names: Sequence[str], row: Sequence[str]) -> str:
     cells = (f"{name}: {' '.join(value.split())}" for name, value in zip(names, row, strict=True) if value.strip())
     return " | ".join(cells)
-
-
-def _groups(rows: Iterable[str]) -> Iterator[list[str]]:
-    group: list[str] = []
-    for row in rows:
-        if group and sum(map(_words, group)) + _words(row) > ROW_WORDS:
-            yield group
-            group = []
-        group.append(row)
-    if group:
-        yield group
 
 
 def _words(text: str) -> int:
