@@ -18,6 +18,7 @@ from apps.api import (
     agents,
     chat,
     conversations,
+    dataset_jobs,
     datasets,
     docs,
     governance,
@@ -60,6 +61,8 @@ def create_app(workbench: Workbench) -> FastAPI:
     )
     app.state.workbench = workbench
     install_error_handlers(app)
+    uploads = dataset_jobs.build_router(max_upload_mb=workbench.records.settings.max_upload_mb)
+    app.include_router(uploads, prefix=API_PREFIX)
     for module in (chat, conversations, agents, datasets, turns, review, policies, scorecard, governance, status):
         app.include_router(module.router, prefix=API_PREFIX)
     app.include_router(health.router)
@@ -112,6 +115,7 @@ async def _closing(app: FastAPI) -> AsyncIterator[None]:
     heartbeat = Heartbeat(records.ledger, is_ready=lambda: not health.missing_parts(app.state.workbench))
     watch.start()
     heartbeat.start()
+    app.state.workbench.jobs.resume()
     yield
     watch.close()
     heartbeat.close()

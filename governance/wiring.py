@@ -23,6 +23,7 @@ from core.rag.support import SupportReader
 from core.rag.vectors import open_vectors
 from core.schema import Engine
 from governance.agents import AgentDraft
+from governance.dataset_jobs import DatasetJobs
 from governance.dialogue import Dialogue
 from governance.errors import InputError
 from governance.governance_engine import GovernanceEngine
@@ -44,6 +45,7 @@ class Workbench:
     dialogue: Dialogue
     governance: GovernanceEngine
     datasets: DatasetManager
+    jobs: DatasetJobs
 
     def create_agent(self, actor: Actor, draft: AgentDraft) -> AgentView:
         """Create an agent that this process can run.
@@ -66,7 +68,8 @@ class Workbench:
         return {name: read_note(Path(folders[name])) if name in folders else "" for name in running}
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close what is open; a running job goes on at the next start."""
+        self.jobs.close()
         self.records.close()
 
 
@@ -131,6 +134,8 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
         timer=time.perf_counter,
         new_id=new_id,
     )
+    datasets = DatasetManager(records.store, vectors, lexical, embedder, encoder, clock=utc_now)
+    uploads = settings.data_folder / "uploads"
     return Workbench(
         records=records,
         native_llm=native_llm,
@@ -142,5 +147,6 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
             reviews=records.reviews,
         ),
         governance=governance,
-        datasets=DatasetManager(records.store, vectors, lexical, embedder, encoder, clock=utc_now),
+        datasets=datasets,
+        jobs=DatasetJobs(records.store, datasets, folder=uploads, clock=utc_now, new_id=new_id),
     )

@@ -1,0 +1,101 @@
+"""Adding data over HTTP: the job, its end, its refusals, and a restart in the middle."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.apps.live import Live, open_live
+
+API = "/api/native-llm"
+NOTES = b"# Boats\n\n## Rental\n\nA rowing boat costs nine pounds an hour.\n"
+PRICES = b"boat,price\nrowing boat,9\npedal boat,12\n"
+
+
+@pytest.fixture
+def bea(live: Live) -> Iterator[httpx.Client]:
+    with live.client("bea") as client:
+        yield client
+
+
+def _send(client: httpx.Client, *files: tuple[str, bytes], **fields: str) -> httpx.Response:
+    return client.post(f"{API}/datasets", data=fields, files=[("files", (name, data)) for name, data in files])
+
+
+def _ended(client: httpx.Client, job_id: str) -> dict[str, object]:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        job: dict[str, object] = client.get(f"{API}/datasets/jobs/{job_id}").json()
+        if job["state"] not in ("waiting", "running"):
+            return job
+        time.sleep(0.05)
+    raise AssertionError("the job did not end")
+
+
+def test_files_become_a_dataset_and_their_upload_goes(live: Live, bea: httpx.Client) -> None:
+    sent = _send(
+        bea, ("Boats/notes.md", NOTES), ("Boats/prices.csv", PRICES), title="Boat hire", purposes="Customer support"
+    )
+    assert sent.status_code == 202, sent.text
+    job = _ended(bea, sent.json()["id"])
+    assert (job["state"], job["dataset_id"], job["reason"]) == ("done", "boat-hire", "")
+    dataset = bea.get(f"{API}/datasets/boat-hire").json()
+    assert (dataset["documents"], dataset["tier"], dataset["licence"]) == (2, "internal", "unknown")
+    places = {chunk["place"] for chunk in bea.get(f"{API}/datasets/boat-hire/chunks").json()["chunks"]}
+    assert {"Rental", "Rows 1-2"} <= places
+    assert not (live.workbench.records.settings.data_folder / "uploads" / str(job["id"])).exists()
+
+
+def test_a_title_that_is_taken_is_refused_and_a_newer_version_is_not(bea: httpx.Client) -> None:
+    for _ in range(2):
+        sent = _send(bea, ("a.md", NOTES), title="Canoes")
+        if sent.status_code == 202:
+            _ended(bea, sent.json()["id"])
+    assert sent.status_code == 400
+    assert "exists already" in sent.json()["error"]["message"]
+    before = bea.get(f"{API}/datasets/canoes").json()["active_version"]
+    newer = _send(bea, ("a.md", NOTES + b"\nCanoes too.\n"), title="Canoes", renew="canoes")
+    assert _ended(bea, newer.json()["id"])["state"] == "done"
+    assert bea.get(f"{API}/datasets/canoes").json()["active_version"] != before
+
+
+def test_a_file_that_cannot_be_read_fails_the_job_with_its_name_and_keeps_nothing(
+    live: Live, bea: httpx.Client
+) -> None:
+    sent = _send(bea, ("broken.pdf", b"no pdf at all"), title="Broken")
+    job = _ended(bea, sent.json()["id"])
+    assert job["state"] == "failed"
+    assert "broken.pdf" in str(job["reason"])
+    assert str(live.workbench.records.settings.data_folder) not in str(job["reason"])
+    assert bea.get(f"{API}/datasets/broken").status_code == 404
+    assert bea.delete(f"{API}/datasets/jobs/{job['id']}").json()["state"] == "cancelled"
+    assert not (live.workbench.records.settings.data_folder / "uploads" / str(job["id"])).exists()
+
+
+@pytest.mark.parametrize("name", ["../outside.md", "/etc/passwd", "a/../../b.md", "a\\b.md", "n" * 300])
+def test_a_name_that_leads_elsewhere_is_refused(live: Live, bea: httpx.Client, name: str) -> None:
+    uploads = live.workbench.records.settings.data_folder / "uploads"
+    before = set(uploads.iterdir()) if uploads.exists() else set()
+    assert _send(bea, (name, NOTES), title="Elsewhere").status_code in (400, 422)
+    assert set(uploads.iterdir()) == before
+
+
+def test_who_may_not_add_data_is_refused_and_sees_no_job_of_others(live: Live, bea: httpx.Client) -> None:
+    sent = _send(bea, ("a.md", NOTES), title="Punts")
+    _ended(bea, sent.json()["id"])
+    with live.client("mia") as mia:
+        assert _send(mia, ("a.md", NOTES), title="Rafts").status_code == 403
+        assert mia.get(f"{API}/datasets/jobs/{sent.json()['id']}").status_code == 404
+        assert mia.delete(f"{API}/datasets/jobs/{sent.json()['id']}").status_code == 404
+        assert mia.get(f"{API}/datasets/jobs").json() == []
+
+
+def test_an_upload_over_the_limit_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with open_live(tmp_path / "home", max_upload_mb=1) as small, small.client("admin") as admin:
+        answer = _send(admin, ("big.txt", b"word " * (1 << 18)), title="Big")
+        assert answer.status_code == 413
+        assert "one upload may have 1 MB" in answer.json()["error"]["message"]
+        inside = _send(admin, ("small.md", NOTES), title="Small")
+        assert _ended(admin, inside.json()["id"])["state"] == "done"
