@@ -50,7 +50,7 @@ def test_dataset_goes_the_whole_way_and_each_move_is_recorded_first(store):
     assert row(store)[2] is None
 
 
-@pytest.mark.parametrize(("before", "to"), itertools.product(STATES, STATES))
+@pytest.mark.parametrize(("before", "to"), list(itertools.product(STATES, STATES)))
 def test_only_the_ways_of_the_table_exist(store, before, to):
     add(store, state=before)
     if to in TRANSITIONS[before]:
