@@ -104,7 +104,7 @@ def check_moves(session: Session, moves: Sequence[Move]) -> list[Change]:
         DatasetError: A dataset is not known, or one of the steps does not exist.
     """
     ids = [move.dataset_id for move in moves]
-    states = dict(session.execute(select(Dataset.id, Dataset.state).where(Dataset.id.in_(ids))).tuples().all())
+    states = dict(session.execute(select(Dataset.id, Dataset.state).where(Dataset.id.in_(ids))).all())
     changes: list[Change] = []
     for move in moves:
         if move.dataset_id not in states:
