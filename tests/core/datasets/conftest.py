@@ -14,6 +14,8 @@ from core.rag.vectors import VectorIndex, open_vectors
 from core.store.database import Store
 from tests.core.datasets.word_embedder import WordEmbedder
 
+BATCH = 4  # small, so that a few chunks make several batches
+
 
 @pytest.fixture
 def vectors(tmp_path: Path) -> VectorIndex:
@@ -34,4 +36,4 @@ def embedder() -> WordEmbedder:
 def manager(
     store: Store, vectors: VectorIndex, lexical: LexicalIndex, embedder: WordEmbedder, clock: Callable[[], datetime]
 ) -> DatasetManager:
-    return DatasetManager(store, vectors, lexical, embedder, SentenceEncoder(), clock=clock)
+    return DatasetManager(store, vectors, lexical, embedder, SentenceEncoder(), clock=clock, batch_size=BATCH)

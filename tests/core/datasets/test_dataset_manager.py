@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 from core.config import Settings
 from core.datasets import catalog
 from core.datasets.card import DatasetCard
-from core.datasets.dataset_manager import EMBED_BATCH, DatasetManager, Progress
+from core.datasets.dataset_manager import DatasetManager
+from core.datasets.ingest.progress import Progress
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.errors import DatasetError, RetrievalError
 from core.rag.embedding import DIMENSIONS
@@ -24,6 +25,7 @@ from core.rag.vectors import VectorIndex, open_vectors
 from core.schema import Message
 from core.store.database import Store
 from core.store.tables import ChunkRow, Dataset, DatasetVersion
+from tests.core.datasets.conftest import BATCH
 from tests.core.datasets.word_embedder import WordEmbedder
 
 CARD = """id: {id}
@@ -35,7 +37,7 @@ source: test
 tier: public
 labels: []
 """
-SECTIONS = EMBED_BATCH + 6  # two batches
+SECTIONS = BATCH + 3  # two batches
 
 
 def write_dataset(
@@ -63,9 +65,9 @@ def test_ingest_fills_catalog_and_indexes(manager, store, vectors, lexical, tmp_
     assert view.updated_at == clock()
     assert held(store, vectors, lexical, view.active_version) == (SECTIONS,) * 3
     assert [(s.stage, s.done) for s in steps] == [
-        ("read", SECTIONS),
-        ("stored", SECTIONS),
-        ("embedded", EMBED_BATCH),
+        ("read", 1),
+        ("stored", 1),
+        ("embedded", BATCH),
         ("embedded", SECTIONS),
         ("indexed", SECTIONS),
         ("published", SECTIONS),
@@ -197,7 +199,7 @@ def test_index_that_loses_chunks_is_not_published(manager, store, vectors, tmp_p
         if step.stage == "embedded" and step.done == step.total:
             vectors.import_all([tuple(column[1:] for column in batch) for batch in vectors.export_all()])
 
-    with pytest.raises(RetrievalError, match=f"hold {SECTIONS - 1} and {SECTIONS} of {SECTIONS}"):
+    with pytest.raises(RetrievalError, match=f"hold {SECTIONS - 1} of {SECTIONS} and {SECTIONS} of {SECTIONS}"):
         manager.ingest(write_dataset(tmp_path, year=2025), progress=lose)
     assert catalog.list_datasets(store) == []
     assert manager.ingest(tmp_path / "rules").chunks == SECTIONS
@@ -206,13 +208,13 @@ def test_index_that_loses_chunks_is_not_published(manager, store, vectors, tmp_p
 def test_lexical_index_is_rebuilt_from_the_store(manager, store, vectors, embedder, clock, tmp_path) -> None:
     version = manager.ingest(write_dataset(tmp_path, year=2025)).active_version
     fresh = open_lexical(Settings(home=tmp_path / "restored"))
-    restored = DatasetManager(store, vectors, fresh, embedder, SentenceEncoder(), clock=clock)
+    restored = DatasetManager(store, vectors, fresh, embedder, SentenceEncoder(), clock=clock, batch_size=BATCH)
     assert [restored.rebuild_lexical() for _ in range(2)] == [SECTIONS, SECTIONS]
     assert fresh.count(version) == SECTIONS
 
 
 def test_ingest_works_on_every_database(any_store: Store, vectors, lexical, embedder, clock, tmp_path) -> None:
-    manager = DatasetManager(any_store, vectors, lexical, embedder, SentenceEncoder(), clock=clock)
+    manager = DatasetManager(any_store, vectors, lexical, embedder, SentenceEncoder(), clock=clock, batch_size=BATCH)
     for year in (2025, 2026):
         version = manager.ingest(write_dataset(tmp_path, year=year)).active_version
     assert held(any_store, vectors, lexical, version) == (SECTIONS,) * 3
@@ -272,7 +274,7 @@ settings = Settings(home=home)
 store = connect(settings.sqlalchemy_url())
 manager = DatasetManager(
     store, open_vectors(settings), open_lexical(settings), WordEmbedder(), SentenceEncoder(),
-    clock=lambda: datetime.now(UTC),
+    clock=lambda: datetime.now(UTC), batch_size=4,
 )
 manager.ingest(folder, progress=kill)
 """
@@ -284,7 +286,13 @@ def test_killed_ingest_leaves_a_whole_version_and_the_next_one_completes(
 ) -> None:
     settings = Settings(home=tmp_path)
     first = DatasetManager(
-        store, open_vectors(settings), open_lexical(settings), WordEmbedder(), SentenceEncoder(), clock=clock
+        store,
+        open_vectors(settings),
+        open_lexical(settings),
+        WordEmbedder(),
+        SentenceEncoder(),
+        clock=clock,
+        batch_size=BATCH,
     )
     old = first.ingest(write_dataset(tmp_path, year=2025)).active_version
     folder = write_dataset(tmp_path, year=2026)
@@ -302,7 +310,7 @@ def test_killed_ingest_leaves_a_whole_version_and_the_next_one_completes(
     assert (active == old) == (step < 6)
     assert held(store, vectors, lexical, active) == (SECTIONS,) * 3
 
-    again = DatasetManager(store, vectors, lexical, WordEmbedder(), SentenceEncoder(), clock=clock)
+    again = DatasetManager(store, vectors, lexical, WordEmbedder(), SentenceEncoder(), clock=clock, batch_size=BATCH)
     new = again.ingest(folder).active_version
     assert new != old
     assert held(store, vectors, lexical, old) == (0, 0, 0)

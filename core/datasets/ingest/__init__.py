@@ -1,0 +1,1 @@
+"""The steps of an ingest, a file each: what is there, read it, store it, index it, show it."""

@@ -1,0 +1,186 @@
+"""Indexes pending versions, several small datasets together, and makes them visible.
+
+Of each group: vectors and words go into the indexes, which are checked, then one transaction flips the catalog, then
+what belongs to older versions is removed. A group that was interrupted is done again, from the chunks in the store.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+import numpy as np
+from sqlalchemy import select, update
+
+from core.datasets.catalog import chunk_of
+from core.datasets.ingest.progress import Outcome, Progress, Report, Stage
+from core.datasets.ingest.registry import count_chunks, delete_chunks, publish, stale_versions
+from core.encoder.sentence_encoder import SentenceEncoder
+from core.errors import RetrievalError
+from core.rag.chunking import searchable_text, sentence_heading
+from core.rag.embedding import Embedder
+from core.rag.lexical import LexicalIndex, LexicalWriter
+from core.rag.sentences import split_sentences
+from core.rag.vectors import VectorIndex
+from core.schema import Chunk
+from core.store.database import Store
+from core.store.tables import ChunkRow, Dataset, DatasetSource, DatasetVersion
+from core.tables.table_store import TableStore
+
+EMBED_BATCH = 256
+GROUP_CHUNKS = 4_096
+GROUP_DATASETS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A version that is stored and not yet visible."""
+
+    dataset_id: str
+    version: str
+    chunks: int
+
+
+class Indexer:
+    """Takes pending versions into the indexes."""
+
+    def __init__(
+        self,
+        store: Store,
+        vectors: VectorIndex,
+        lexical: LexicalIndex,
+        embedder: Embedder,
+        encoder: SentenceEncoder,
+        *,
+        tables: TableStore | None,
+        clock: Callable[[], datetime],
+        batch_size: int = EMBED_BATCH,
+    ) -> None:
+        self._store = store
+        self._vectors = vectors
+        self._lexical = lexical
+        self._embedder = embedder
+        self._encoder = encoder
+        self._tables = tables
+        self._clock = clock
+        self._batch_size = batch_size
+
+    def pending(self) -> list[Pending]:
+        """Return the versions that wait for an index and may be used, in the order of their ids."""
+        version = DatasetVersion
+        query = (
+            select(DatasetSource.dataset_id, DatasetSource.version, version.chunks)
+            .join(Dataset, Dataset.id == DatasetSource.dataset_id)
+            .join(version, (version.dataset_id == Dataset.id) & (version.version == DatasetSource.version))
+            .where(Dataset.active_version.is_distinct_from(DatasetSource.version))
+            .order_by(Dataset.id)
+        )
+        with self._store.read() as session:
+            return [Pending(*row) for row in session.execute(query)]
+
+    def index(self, pending: Sequence[Pending], writer: LexicalWriter, *, outcome: Outcome, report: Report) -> None:
+        """Index and publish versions, a group at a time."""
+        total, done = sum(each.chunks for each in pending), 0
+        for group in _groups(pending):
+            chunks = sum(each.chunks for each in group)
+            self._index_group(group, writer, report=_from(report, group, done, total))
+            done += chunks
+            outcome.added += [each.dataset_id for each in group]
+            outcome.chunks += chunks
+
+    def clean(self, writer: LexicalWriter, dataset_ids: Sequence[str] | None = None) -> None:
+        """Remove what belongs to versions that are neither active nor pending, from the indexes first."""
+        with self._store.read() as session:
+            stale = stale_versions(session, dataset_ids)
+        if not stale:
+            return
+        for dataset_id, version in stale:
+            self._vectors.remove(version)
+            writer.remove(version)
+            if self._tables is not None:
+                self._tables.remove(dataset_id, version)
+        writer.commit()
+        with self._store.write() as session:
+            delete_chunks(session, stale)
+
+    def _index_group(
+        self, group: Sequence[Pending], writer: LexicalWriter, *, report: Callable[[Stage, int], None]
+    ) -> None:
+        done = 0
+        for each in group:
+            writer.remove(each.version)  # what an interrupted ingest may have left
+        for batch in self._batches(group):
+            self._add_vectors([chunk for chunk, by_meaning in batch if by_meaning])
+            writer.add([chunk for chunk, _ in batch])
+            done += len(batch)
+            report("embedded", done)
+        writer.commit()
+        self._check([each.version for each in group])
+        report("indexed", done)
+        with self._store.write() as session:
+            publish(session, {each.dataset_id: each.version for each in group}, self._clock())
+        report("published", done)
+        self.clean(writer, [each.dataset_id for each in group])
+        report("done", done)
+
+    def _batches(self, group: Sequence[Pending]) -> Iterator[list[tuple[Chunk, bool]]]:
+        """Yield the chunks of a group, a page at a time."""
+        chunks = (chunk for each in group for chunk in self._chunks(each))
+        while batch := list(islice(chunks, self._batch_size)):
+            yield batch
+
+    def _chunks(self, pending: Pending) -> Iterator[tuple[Chunk, bool]]:
+        after = -1
+        while True:
+            query = (
+                select(ChunkRow)
+                .where(ChunkRow.dataset_id == pending.dataset_id, ChunkRow.version == pending.version)
+                .where(ChunkRow.position > after)
+                .order_by(ChunkRow.position)
+                .limit(self._batch_size)
+            )
+            with self._store.read() as session:
+                page = [(chunk_of(row), row.by_meaning) for row in session.scalars(query)]
+            yield from page
+            if len(page) < self._batch_size:
+                return
+            after = page[-1][0].position
+
+    def _add_vectors(self, chunks: Sequence[Chunk]) -> None:
+        if not chunks:
+            return
+        self._vectors.add(chunks, vectors=self._embedder.embed([searchable_text(chunk) for chunk in chunks]))
+        passages = [(sentence_heading(c.document, c.place), split_sentences(c.text)) for c in chunks]
+        found = zip(chunks, self._encoder.passages(passages), strict=True)
+        rows = [{"id": chunk.id, "sentence_vectors": vectors.astype(np.float16).tobytes()} for chunk, vectors in found]
+        with self._store.write() as session:
+            session.execute(update(ChunkRow), rows)
+
+    def _check(self, versions: Sequence[str]) -> None:
+        """Raise a RetrievalError unless both indexes hold all that the store does."""
+        with self._store.read() as session:
+            expected, by_meaning = count_chunks(session, versions)
+        held = sum(map(self._vectors.count, versions)), sum(map(self._lexical.count, versions))
+        if held != (by_meaning, expected):
+            raise RetrievalError(
+                f"The vector and lexical index hold {held[0]} of {by_meaning} and {held[1]} of {expected} chunks; "
+                "ingest again."
+            )
+
+
+def _groups(pending: Sequence[Pending]) -> Iterator[list[Pending]]:
+    """Yield small datasets together, a large one alone."""
+    group: list[Pending] = []
+    for each in pending:
+        full = len(group) == GROUP_DATASETS or sum(p.chunks for p in group) + each.chunks > GROUP_CHUNKS
+        if group and full:
+            yield group
+            group = []
+        group.append(each)
+    if group:
+        yield group
+
+
+def _from(report: Report, group: Sequence[Pending], before: int, total: int) -> Callable[[Stage, int], None]:
+    """Return a report of a group's chunks that counts those of all groups."""
+    return lambda stage, done: report(Progress(group[-1].dataset_id, stage, before + done, total))
