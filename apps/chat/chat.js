@@ -14,6 +14,7 @@
 
   // The events of the page go through one component; it calls this when it is ready.
   window.workbench = {
+    fire: (name, data) => fire(name, data),
     connect(trigger) {
       send = trigger;
       waiting.splice(0).forEach(([name, data]) => send(name, data));
@@ -33,18 +34,23 @@
     if (number !== undefined) data.number = Number(number);
     if (helpful !== undefined) data.helpful = helpful === "true";
     if (opens !== undefined) openPanel();
-    if (name === "show" || name === "start") leaveTo("chat");
+    if (["show", "start", "ask_about"].includes(name)) leaveTo("chat");
     if (name === "edit" || name === "regenerate" || name === "collect") begin("");
     fire(name, data);
   }
 
-  // Views: the address says which, so that Back works.
+  // Views: the address says which, so that Back works; each with the event that fills it.
+  const VIEWS = { agents: "agents", "new-agent": "", datasets: "datasets", dataset: "dataset", "add-data": "", job: "job" };
   function showView() {
-    const view = { "#agents": "agents", "#new-agent": "new-agent" }[location.hash] ?? "chat";
+    const [path, query] = location.hash.slice(1).split("?");
+    const [name, id] = path.split("/");
+    const view = name in VIEWS ? name : "chat";
     if (document.body.dataset.view !== view) window.scrollTo(0, 0);
     document.body.dataset.view = view;
     closeDrawer();
-    if (view === "agents") fire("agents", {});
+    const data = Object.fromEntries(new URLSearchParams(query));
+    if (VIEWS[view]) fire(VIEWS[view], id ? { ...data, [view]: decodeURIComponent(id) } : data);
+    document.dispatchEvent(new CustomEvent("view", { detail: { view, data } }));
   }
   function leaveTo(view) {
     if (view === "chat" && location.hash) location.hash = "";

@@ -19,6 +19,7 @@ class Sent(BaseModel):
     Attributes:
         leaf: The message that the shown thread ends with.
         message: The message, turn or version that a button belongs to.
+        page: Of the list of datasets, or of a dataset's passages, from 1.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,6 +31,14 @@ class Sent(BaseModel):
     turn: Id = ""
     number: Annotated[int, Field(ge=0, le=99)] = 0
     helpful: bool = False
+    dataset: Annotated[str, Field(max_length=80)] = ""
+    job: Id = ""
+    category: Id = ""
+    tier: Id = ""
+    licence: Annotated[str, Field(max_length=80)] = ""
+    state: Id = ""
+    page: Annotated[int, Field(ge=1, le=10_000)] = 1
+    skip_bad: bool = False
     text: Annotated[str, Field(max_length=MAX_QUESTION_CHARS)] = ""
 
 
@@ -58,10 +67,14 @@ class Frame:
     live: str | None = None
     panel: str | None = None
     agents: str | None = None
+    found: str | None = None
+    dataset: str | None = None
+    job: str | None = None
 
     def updates(self) -> list[Any]:
         """Return what Gradio is told, in the order of the fields."""
-        parts = (self.sidebar, self.header, self.thread, self.live, self.panel, self.agents)
+        chat = (self.sidebar, self.header, self.thread, self.live, self.panel)
+        parts = (*chat, self.agents, self.found, self.dataset, self.job)
         return [gr.skip() if part is None else part for part in parts]
 
 

@@ -16,6 +16,7 @@ from apps.chat.acting import acting, web_request
 from apps.chat.agent_wizard import AgentWizard
 from apps.chat.agents_screen import AgentsScreen, may_create
 from apps.chat.chat_screen import ChatScreen
+from apps.chat.datasets_screen import DatasetsScreen, draw_adding
 from apps.chat.drawing import draw
 from apps.chat.frames import MAX_QUESTION_CHARS, Frame, Frames, Sent, View
 from apps.chat.sidebar import Account, draw_account
@@ -29,7 +30,11 @@ from governance.wiring import Workbench
 FOLDER = Path(__file__).parent
 CHAT_CSS = (FOLDER / "gradio.css").read_text()
 # Ours stands in the head: it is there before Gradio has loaded, and Gradio does not rewrite its selectors.
-CHAT_HEAD = f"<style>{(FOLDER / 'chat.css').read_text()}</style><script>{(FOLDER / 'chat.js').read_text()}</script>"
+STYLES, SCRIPTS = ("chat.css", "datasets.css"), ("chat.js", "datasets.js")
+CHAT_HEAD = "".join(
+    [f"<style>{(FOLDER / name).read_text()}</style>" for name in STYLES]
+    + [f"<script>{(FOLDER / name).read_text()}</script>" for name in SCRIPTS]
+)
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 CHAT_THEME = gr.themes.Base(primary_hue="orange", neutral_hue="slate", font=FONTS, font_mono=MONO).set(
@@ -52,16 +57,20 @@ Streaming = Callable[[Actor, Sent, View], Frames]
 CHAT_EVENTS = ("show", "start", "stop", "delete", "rate", "source", "inspect")
 TURN_EVENTS = ("ask", "edit", "regenerate", "collect")
 AGENT_EVENTS = ("agents", "retire")
+DATASET_EVENTS = ("datasets", "dataset", "job", "cancel_job", "retry_job", "ask_about", "retire_dataset")
+EVENTS = (*TURN_EVENTS, *CHAT_EVENTS, *AGENT_EVENTS, *DATASET_EVENTS)
 
 
 def build_chat(workbench: Workbench) -> gr.Blocks:
     """Return the page of the chat app, to be mounted behind the guard."""
     chat, agents = ChatScreen(workbench), AgentsScreen(workbench.records)
+    datasets = DatasetsScreen(workbench, show_agent=chat.show_agent)
     wizard = AgentWizard(workbench, clock=lambda: datetime.now(UTC), new_id=lambda: str(uuid.uuid4()))
     page: gr.Blocks
     with gr.Blocks(title="Promethios Workbench", analytics_enabled=False, fill_width=True) as page:
         view = gr.State(View())
         parts, account = _lay_out_chat()
+        parts += _lay_out_datasets(workbench)
         wire = gr.HTML(js_on_load=_connect(), elem_classes="wire-part")
         with gr.Column(elem_classes="view-new-agent"), gr.Column(visible=False) as maker:
             _part("wizard-head", draw("wizard"))
@@ -72,6 +81,8 @@ def build_chat(workbench: Workbench) -> gr.Blocks:
             _join(wire, name, _draw(getattr(chat, name)), view, parts)
         for name in AGENT_EVENTS:
             _join(wire, name, _draw(getattr(agents, name)), view, parts)
+        for name in DATASET_EVENTS:
+            _join(wire, name, _draw(getattr(datasets, name)), view, parts)
         opening = page.load(_opening(workbench, chat, form), view, [*parts, account, maker, *form.lists], **PRIVATE)
         form.join(opening, view, parts, chat.show_agent)
     page.queue(default_concurrency_limit=None, api_open=False)
@@ -92,13 +103,27 @@ def _lay_out_chat() -> tuple[list[gr.HTML], gr.HTML]:
     return [sidebar, header, thread, live, panel, cards], account
 
 
+def _lay_out_datasets(workbench: Workbench) -> list[gr.HTML]:
+    """Return the parts of the screens of datasets: what was found, one dataset, one job."""
+    with gr.Column(elem_classes="view-datasets"):
+        _part("find-part", draw("find"))
+        found = _part("found-part", draw("line", text="Loading…"))
+    with gr.Column(elem_classes="view-dataset"):
+        dataset = _part("dataset-part", draw("line", text="Loading…"))
+    with gr.Column(elem_classes="view-add-data"):
+        _part("add-part", draw_adding(workbench.records.settings))
+    with gr.Column(elem_classes="view-job"):
+        job = _part("job-part", draw("line", text="Loading…"))
+    return [found, dataset, job]
+
+
 def _part(name: str, value: str = "") -> gr.HTML:
     return gr.HTML(value, elem_classes=name, apply_default_css=False)
 
 
 def _connect() -> str:
     """Return the script that hands the page's events over; Gradio finds their names in it."""
-    names = ", ".join(f'"{name}"' for name in (*TURN_EVENTS, *CHAT_EVENTS, *AGENT_EVENTS))
+    names = ", ".join(f'"{name}"' for name in EVENTS)
     return f"workbench.connect(trigger, [{names}]);"
 
 

@@ -1,0 +1,75 @@
+import pytest
+
+from apps.chat.chat_screen import ChatScreen
+from apps.chat.datasets_screen import DatasetsScreen, draw_adding, size_text
+from apps.chat.frames import Sent, View
+from core.config import load_settings
+from governance.errors import AccessDenied, InputError
+from governance.schema import AgentView
+from tests.apps.live import Live
+
+
+@pytest.fixture
+def datasets(live: Live, screen: ChatScreen) -> DatasetsScreen:
+    return DatasetsScreen(live.workbench, show_agent=screen.show_agent)
+
+
+def test_the_list_narrows_by_words_and_facets_and_says_how_many(
+    datasets: DatasetsScreen, live: Live, garden: AgentView
+) -> None:
+    mia = live.people["mia"]
+    everything = datasets.datasets(mia, Sent(), View()).found or ""
+    assert "Café rules" in everything
+    assert "garden-rules" in everything
+    narrowed = datasets.datasets(mia, Sent(text="garden"), View()).found or ""
+    assert "garden-rules" in narrowed
+    assert "Café rules" not in narrowed
+    none = datasets.datasets(mia, Sent(text="garden", category="Healthcare"), View()).found or ""
+    assert "No dataset matches" in none
+
+
+def test_only_those_who_may_are_offered_to_add_and_retire(datasets: DatasetsScreen, live: Live) -> None:
+    for name, may_add, may_retire in (("mia", False, False), ("bea", True, False), ("admin", True, True)):
+        actor = live.people[name]
+        assert ("data-may-add" in (datasets.datasets(actor, Sent(), View()).found or "")) is may_add
+        page = datasets.dataset(actor, Sent(dataset="cafe-rules"), View()).dataset or ""
+        assert ("Add a newer version" in page) is may_add
+        assert ('data-do="retire_dataset"' in page) is may_retire
+    with pytest.raises(AccessDenied):
+        datasets.retire_dataset(live.people["bea"], Sent(dataset="cafe-rules"), View())
+
+
+def test_a_dataset_shows_what_it_is_what_it_says_and_who_uses_it(
+    datasets: DatasetsScreen, live: Live, cafe: AgentView
+) -> None:
+    page = datasets.dataset(live.people["mia"], Sent(dataset="cafe-rules"), View()).dataset or ""
+    for fact in ("Café rules", "What guests may expect.", "CC0-1.0", "The café opens at nine", "Opening", cafe.name):
+        assert fact in page
+
+
+def test_asking_opens_the_agent_that_uses_it_and_makes_one_where_there_is_none(
+    datasets: DatasetsScreen, live: Live, garden: AgentView
+) -> None:
+    opened = datasets.ask_about(live.people["mia"], Sent(dataset="garden-rules"), View())
+    assert f'data-agent="{garden.id}"' in (opened.thread or "")
+    live.workbench.records.agents.retire(live.people["admin"], garden.id)
+    try:
+        with pytest.raises(InputError, match="only builders"):
+            datasets.ask_about(live.people["mia"], Sent(dataset="garden-rules"), View())
+        made = datasets.ask_about(live.people["bea"], Sent(dataset="garden-rules"), View())
+        assert "About garden-rules" in (made.thread or "")
+    finally:
+        for agent in live.workbench.records.agents.list():
+            if agent.name == "About garden-rules":
+                live.workbench.records.agents.retire(live.people["admin"], agent.id)
+
+
+def test_the_form_states_the_limit() -> None:
+    assert "64 MB in all" in draw_adding(load_settings(max_upload_mb=64))
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(1, "1 byte"), (640, "640 bytes"), (12_345, "12 KB"), (3_400_000, "3.4 MB")]
+)
+def test_sizes_are_said_as_people_do(size: int, text: str) -> None:
+    assert size_text(size) == text
