@@ -22,6 +22,7 @@ from core.datasets.ingest.indexing import EMBED_BATCH, Indexer
 from core.datasets.ingest.intake import Intake
 from core.datasets.ingest.progress import Outcome, Progress, Report
 from core.datasets.ingest.sources import Source, folder_sources, source_at
+from core.datasets.states import Gate
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.errors import DatasetError
 from core.rag.embedding import Embedder
@@ -47,15 +48,16 @@ class DatasetManager:
         *,
         clock: Callable[[], datetime],
         tables: TableStore | None = None,
+        gate: Gate | None = None,
         batch_size: int = EMBED_BATCH,
     ) -> None:
         """Take the parts; `batch_size` chunks are embedded at a time."""
         self._store = store
         self._lexical = lexical
         self._clock = clock
-        self._intake = Intake(store, tables=tables, clock=clock)
+        self._intake = Intake(store, tables=tables, gate=gate, clock=clock)
         self._indexer = Indexer(
-            store, vectors, lexical, embedder, encoder, tables=tables, clock=clock, batch_size=batch_size
+            store, vectors, lexical, embedder, encoder, tables=tables, gate=gate, clock=clock, batch_size=batch_size
         )
 
     def ingest(
@@ -117,6 +119,7 @@ class DatasetManager:
             self._intake.read_all(wanted.tasks, executor or InThisProcess(), outcome=outcome, report=report)
             pending = [each for each in self._indexer.pending() if each.dataset_id in wanted.ids]
             self._indexer.index(pending, writer, outcome=outcome, report=report)
+            outcome.waiting += sorted(wanted.ids - set(outcome.added) - {each.dataset_id for each in outcome.refused})
         return outcome
 
     def retire_missing(self, collection: Path, sources: Sequence[Source]) -> list[str]:

@@ -4,7 +4,7 @@ Of each group: vectors and words go into the indexes, which are checked, then on
 what belongs to older versions is removed. A group that was interrupted is done again, from the chunks in the store.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -13,8 +13,10 @@ import numpy as np
 from sqlalchemy import select, update
 
 from core.datasets.catalog import chunk_of
+from core.datasets.ingest.deciding import moves_to_index
 from core.datasets.ingest.progress import Outcome, Progress, Report, Stage
 from core.datasets.ingest.registry import count_chunks, delete_chunks, publish, stale_versions
+from core.datasets.states import Change, Gate, apply_changes
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.errors import RetrievalError
 from core.rag.chunking import searchable_text, sentence_heading
@@ -53,6 +55,7 @@ class Indexer:
         encoder: SentenceEncoder,
         *,
         tables: TableStore | None,
+        gate: Gate | None,
         clock: Callable[[], datetime],
         batch_size: int = EMBED_BATCH,
     ) -> None:
@@ -62,6 +65,7 @@ class Indexer:
         self._embedder = embedder
         self._encoder = encoder
         self._tables = tables
+        self._gate = gate
         self._clock = clock
         self._batch_size = batch_size
 
@@ -69,14 +73,15 @@ class Indexer:
         """Return the versions that wait for an index and may be used, in the order of their ids."""
         version = DatasetVersion
         query = (
-            select(DatasetSource.dataset_id, DatasetSource.version, version.chunks)
+            select(DatasetSource.dataset_id, DatasetSource.version, version.chunks, version.approval)
             .join(Dataset, Dataset.id == DatasetSource.dataset_id)
             .join(version, (version.dataset_id == Dataset.id) & (version.version == DatasetSource.version))
             .where(Dataset.active_version.is_distinct_from(DatasetSource.version))
             .order_by(Dataset.id)
         )
         with self._store.read() as session:
-            return [Pending(*row) for row in session.execute(query)]
+            rows = session.execute(query).all()
+        return [Pending(*row) for *row, approval in rows if self._gate is None or _is_approved(approval)]
 
     def index(self, pending: Sequence[Pending], writer: LexicalWriter, *, outcome: Outcome, report: Report) -> None:
         """Index and publish versions, a group at a time."""
@@ -117,11 +122,20 @@ class Indexer:
         writer.commit()
         self._check([each.version for each in group])
         report("indexed", done)
-        with self._store.write() as session:
-            publish(session, {each.dataset_id: each.version for each in group}, self._clock())
+        self._publish({each.dataset_id: each.version for each in group})
         report("published", done)
         self.clean(writer, [each.dataset_id for each in group])
         report("done", done)
+
+    def _publish(self, versions: Mapping[str, str]) -> None:
+        now, changes = self._clock(), list[Change]()
+        if self._gate is not None:
+            with self._store.read() as session:
+                changes = moves_to_index(session, versions)
+            self._gate.record(changes)
+        with self._store.write(lock="datasets") as session:
+            apply_changes(session, changes, now=now)
+            publish(session, versions, now)
 
     def _batches(self, group: Sequence[Pending]) -> Iterator[list[tuple[Chunk, bool]]]:
         """Yield the chunks of a group, a page at a time."""
@@ -166,6 +180,10 @@ class Indexer:
                 f"The vector and lexical index hold {held[0]} of {by_meaning} and {held[1]} of {expected} chunks; "
                 "ingest again."
             )
+
+
+def _is_approved(approval: Mapping[str, str] | None) -> bool:
+    return approval is not None and approval["outcome"] == "approved"
 
 
 def _groups(pending: Sequence[Pending]) -> Iterator[list[Pending]]:

@@ -1,9 +1,12 @@
 """Tells what has to be read, reads it, and stores it as pending versions that no query sees yet."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from sqlalchemy import select
+
+from core.datasets.ingest.deciding import decide, moves_after_reading
 from core.datasets.ingest.executor import Executor
 from core.datasets.ingest.progress import Outcome, Progress, Refusal, Report
 from core.datasets.ingest.reading import Cut, Reading, Task, read_dataset, read_whole
@@ -17,13 +20,15 @@ from core.datasets.ingest.registry import (
     put_source,
 )
 from core.datasets.ingest.sources import Files, Source, look_at, version_of
+from core.datasets.states import Approval, Change, Gate, apply_changes
 from core.errors import DatasetError
 from core.store.database import Store
-from core.store.tables import Dataset
+from core.store.tables import ChunkRow, Dataset
 from core.tables.table_store import TableStore
 
 SHELF_CHUNKS = 8_192  # stored in one transaction
 SHELF_DATASETS = 128
+PAGE = 1_000
 SMALL_BYTES = 4_000_000  # a larger dataset is read in this process, its chunks streaming into the store
 
 
@@ -48,8 +53,11 @@ class Wanted:
 class Intake:
     """Brings sources into the store."""
 
-    def __init__(self, store: Store, *, tables: TableStore | None, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: Store, *, tables: TableStore | None, gate: Gate | None, clock: Callable[[], datetime]
+    ) -> None:
         self._store = store
+        self._gate = gate
         self._tables = tables
         self._clock = clock
 
@@ -57,6 +65,7 @@ class Intake:
         """Tell the datasets to read from those that are there; take over changed cards of unchanged content."""
         with self._store.read() as session:
             known = known_sources(session)
+        scan = None if self._gate is None else self._gate.scan
         wanted = Wanted()
         for source in sources:
             before = known.get(source.card.id)
@@ -77,7 +86,7 @@ class Intake:
                 else:
                     wanted.stored.add(source.card.id)
             else:
-                wanted.tasks.append(Task(source, files, version, skip_bad, self._tables))
+                wanted.tasks.append(Task(source, files, version, skip_bad, self._tables, scan))
         return wanted
 
     def read_all(self, tasks: Sequence[Task], executor: Executor, *, outcome: Outcome, report: Report) -> None:
@@ -113,7 +122,13 @@ class Intake:
         if reading.refused:
             with self._store.write() as session:
                 delete_chunks(session, [(task.source.card.id, task.version)])
-        return reading
+            return reading
+        return replace(reading, scan=task.scan and task.scan(self._texts(task.version)))
+
+    def _texts(self, version: str) -> Iterator[str]:
+        query = select(ChunkRow.text).where(ChunkRow.version == version).order_by(ChunkRow.position)
+        with self._store.read() as session:
+            yield from session.scalars(query.execution_options(yield_per=PAGE))
 
     def _store_cuts(self, cuts: list[Cut]) -> None:
         with self._store.write() as session:
@@ -124,7 +139,15 @@ class Intake:
         with self._store.write() as session:
             add_datasets(session, [reading.task.source for reading in shelf], now)
             add_chunks(session, [cut for reading in shelf for cut in reading.cuts])
-            add_readings(session, shelf, now)
+        changes, approvals = list[Change](), dict[str, Approval]()
+        if self._gate is not None:
+            approvals = {reading.task.source.card.id: decide(self._gate, reading) for reading in shelf}
+            with self._store.read() as session:
+                changes = moves_after_reading(session, shelf, approvals)
+            self._gate.record(changes)
+        with self._store.write(lock="datasets") as session:
+            apply_changes(session, changes, now=now)
+            add_readings(session, shelf, approvals, now)
 
     def _take_over(self, source: Source, files: Files, version: str, *, is_active: bool) -> None:
         """Note that content which is there has another card, or files that were touched."""

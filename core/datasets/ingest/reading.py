@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from core.datasets.ingest.sources import Files, Source
 from core.datasets.profile import TableProfile, TableProfiler
+from core.datasets.profile_words import render_column_line
 from core.datasets.readers import read_parts
+from core.datasets.scan import Scan, ScanResult
 from core.datasets.schema import Problem, TablePart, TextPart
 from core.errors import DatasetError
 from core.rag.chunking import Passage, RowGroups, chunk_table_card, number_chunk
@@ -17,6 +19,8 @@ from core.schema import Chunk
 from core.tables.table_store import TableStore
 
 MAX_CHUNKS = 200_000
+MAX_PROBLEMS = 100
+CARD_COLUMNS = 40  # described in a table's card; the others are named
 TAKE = 1_000  # chunks handed over at a time
 CARD_PLACES = 64  # positions kept for a table's card, which is written after its rows were read and stands before them
 LARGE_TABLE = 32  # row groups; those of a larger table are found by their words alone, its card by meaning too
@@ -45,6 +49,7 @@ class Task:
     version: str
     skip_bad: bool
     tables: TableStore | None
+    scan: Scan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Reading:
 
     Attributes:
         profiles: Of each table.
+        problems: What was left out, at most MAX_PROBLEMS of `problem_count`.
         refused: Why nothing of it may be used; empty when all went well.
         cuts: The chunks, when they were not handed over before.
     """
@@ -61,6 +67,8 @@ class Reading:
     chunks: int = 0
     profiles: tuple[TableProfile, ...] = ()
     problems: tuple[Problem, ...] = ()
+    problem_count: int = 0
+    scan: ScanResult | None = None
     refused: str = ""
     cuts: tuple[Cut, ...] = ()
 
@@ -69,14 +77,16 @@ def read_whole(task: Task) -> Reading:
     """Read a dataset and return its chunks with it; one that is refused is returned too."""
     cuts: list[Cut] = []
     reading = read_dataset(task, take=cuts.extend)
-    return reading if reading.refused else replace(reading, cuts=tuple(cuts))
+    if reading.refused:
+        return reading
+    return replace(reading, cuts=tuple(cuts), scan=task.scan and task.scan(cut.chunk.text for cut in cuts))
 
 
 def read_dataset(task: Task, *, take: Take) -> Reading:
     """Read a dataset, handing chunks over as they come; the tables of one that is refused are removed."""
     state = _State(task)
     try:
-        for part in read_parts(task.source.path, on_problem=state.problems.append if task.skip_bad else None):
+        for part in read_parts(task.source.path, on_problem=state.note if task.skip_bad else None):
             state.add(part, take)
         state.hand_over(take)
         if not state.count:
@@ -84,8 +94,8 @@ def read_dataset(task: Task, *, take: Take) -> Reading:
     except DatasetError as exc:
         if task.tables is not None:
             task.tables.remove(task.source.card.id, task.version)
-        return Reading(task, problems=tuple(state.problems), refused=str(exc))
-    return Reading(task, state.count, tuple(state.profiles), tuple(state.problems))
+        return Reading(task, problems=tuple(state.problems), problem_count=state.problem_count, refused=str(exc))
+    return Reading(task, state.count, tuple(state.profiles), tuple(state.problems), state.problem_count)
 
 
 @dataclass(slots=True)
@@ -99,6 +109,13 @@ class _State:
     seen: set[bytes] = field(default_factory=set)
     profiles: list[TableProfile] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    problem_count: int = 0
+
+    def note(self, problem: Problem) -> None:
+        """Keep the first problems and count all."""
+        self.problem_count += 1
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(problem)
 
     def add(self, part: TextPart | TablePart, take: Take) -> None:
         """Cut a part."""
@@ -156,6 +173,7 @@ class _State:
             rows=profile.rows,
             title=part.title,
             description=self.task.source.card.description,
+            columns=[render_column_line(column) for column in profile.columns[:CARD_COLUMNS]],
             prefix=part.place_prefix,
         )
 

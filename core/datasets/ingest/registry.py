@@ -4,7 +4,7 @@ A source is written last, when all chunks of its version are there: such a versi
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 
 from core.datasets.ingest.reading import Cut, Reading
 from core.datasets.ingest.sources import Source
+from core.datasets.quality import check_quality
+from core.datasets.states import Approval
 from core.rag.chunking import FORMAT
 from core.store.tables import ChunkRow, Dataset, DatasetSource, DatasetVersion
 
@@ -71,11 +73,27 @@ def add_datasets(session: Session, sources: Sequence[Source], now: datetime) -> 
 def add_chunks(session: Session, cuts: Sequence[Cut]) -> None:
     """Write chunks of a version that no query sees yet."""
     if cuts:
-        session.execute(insert(ChunkRow), [{**asdict(cut.chunk), "by_meaning": cut.by_meaning} for cut in cuts])
+        session.execute(insert(ChunkRow), [_row(cut) for cut in cuts])
 
 
-def add_readings(session: Session, readings: Sequence[Reading], now: datetime) -> None:
-    """Say that these versions are whole: a version and a source for each."""
+def _row(cut: Cut) -> dict[str, str | int | bool]:
+    chunk = cut.chunk
+    return {
+        "id": chunk.id,
+        "dataset_id": chunk.dataset_id,
+        "version": chunk.version,
+        "document": chunk.document,
+        "place": chunk.place,
+        "position": chunk.position,
+        "text": chunk.text,
+        "by_meaning": cut.by_meaning,
+    }
+
+
+def add_readings(
+    session: Session, readings: Sequence[Reading], approvals: Mapping[str, Approval], now: datetime
+) -> None:
+    """Say that these versions are whole: a version and a source for each, with what was found and decided."""
     for reading in readings:
         source, files, version = reading.task.source, reading.task.files, reading.task.version
         row = session.get(DatasetVersion, (source.card.id, version))
@@ -83,6 +101,11 @@ def add_readings(session: Session, readings: Sequence[Reading], now: datetime) -
             row = DatasetVersion(dataset_id=source.card.id, version=version, created_at=now)
             session.add(row)
         row.documents, row.chunks, row.bytes = len(files.paths), reading.chunks, files.bytes
+        row.profile = {"tables": [profile.to_json() for profile in reading.profiles]}
+        row.quality = check_quality(reading.profiles, reading.problems, problem_count=reading.problem_count).to_json()
+        row.scan = None if reading.scan is None else reading.scan.to_json()
+        approval = approvals.get(source.card.id)
+        row.approval = None if approval is None else approval.to_json()
         put_source(session, source, stamp=files.stamp, version=version)
 
 
