@@ -1,8 +1,10 @@
 """The guard model at work: how likely a text is an attack or a harmful request, of which kind, and the names in it."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ WINDOW = 126  # tokens that are read together, as in training
 STRIDE = 32  # of them that the next window reads again
 MAX_WINDOWS = 32
 ROWS = 8  # windows of one pass
+KEPT = 16  # texts whose last pass is remembered: who asks for labels asks for names next
 ENTITIES = ("PERSON", "LOCATION", "ORGANISATION", "DATE")
 
 
@@ -32,6 +35,19 @@ class Name:
     end: int
     entity: str
     probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """What one pass over a text's windows gave.
+
+    Attributes:
+        labels: The highest score of each label.
+        tags: For each window the scores of the tags of its tokens.
+    """
+
+    labels: NDArray[Any]
+    tags: list[NDArray[Any]]
 
 
 class GuardReader:
@@ -51,6 +67,8 @@ class GuardReader:
             }
         except (KeyError, TypeError, ValueError) as exc:
             raise ModelError(f"The guard's card in {folder} lacks labels or thresholds: {exc}.") from exc
+        self._kept: OrderedDict[tuple[tuple[int, ...], ...], _Pass] = OrderedDict()
+        self._lock = Lock()
 
     @property
     def digest(self) -> str:
@@ -66,11 +84,7 @@ class GuardReader:
         starts = list(range(0, max(1, len(tokens) - STRIDE), WINDOW - STRIDE))
         if len(starts) > MAX_WINDOWS:
             starts = [*starts[: MAX_WINDOWS - 1], len(tokens) - WINDOW]
-        rows = [[CLS, *tokens[start : start + WINDOW], SEP] for start in starts]
-        highest = np.full(len(self.labels), -np.inf)
-        for first in range(0, len(rows), ROWS):
-            logits = self._encoder.run(rows[first : first + ROWS])[0]
-            highest = np.maximum(highest, logits.max(axis=0))
+        highest = self._pass(tokens, starts).labels
         return dict(zip(self.labels, (1 / (1 + np.exp(-highest))).tolist(), strict=True))
 
     def find_names(self, text: str, *, least: float = 0.5) -> list[Name]:
@@ -98,13 +112,30 @@ class GuardReader:
     def _read_tags(self, ids: list[int]) -> NDArray[Any]:
         """Return the scores of the tags for every token; where windows overlap, of the one that reads more of it."""
         starts = list(range(0, max(1, len(ids) - STRIDE), WINDOW - STRIDE))
-        rows = [[CLS, *ids[start : start + WINDOW], SEP] for start in starts]
-        pieces = list[NDArray[Any]]()
-        for first in range(0, len(rows), ROWS):
-            pieces.extend(self._encoder.run(rows[first : first + ROWS])[1])
-        cut = STRIDE // 2
+        pieces = self._pass(ids, starts).tags
+        cut, last = STRIDE // 2, len(starts) - 1
         kept = [
-            piece[1 + (cut if at else 0) : 1 + (len(row) - 2 if at == len(rows) - 1 else WINDOW - cut)]
-            for at, (piece, row) in enumerate(zip(pieces, rows, strict=True))
+            piece[1 + (cut if at else 0) : 1 + (len(ids) - starts[last] if at == last else WINDOW - cut)]
+            for at, piece in enumerate(pieces)
         ]
         return np.concatenate(kept)
+
+    def _pass(self, ids: list[int], starts: list[int]) -> "_Pass":
+        """Read windows of a text, once for its labels and its names."""
+        rows = tuple((CLS, *ids[start : start + WINDOW], SEP) for start in starts)
+        with self._lock:
+            if rows in self._kept:
+                self._kept.move_to_end(rows)
+                return self._kept[rows]
+        highest, tags = np.full(len(self.labels), -np.inf), list[NDArray[Any]]()
+        for first in range(0, len(rows), ROWS):
+            labels, of_tokens = self._encoder.run(rows[first : first + ROWS])[:2]
+            highest = np.maximum(highest, labels.max(axis=0))
+            tags.extend(of_tokens)
+        read = _Pass(highest, tags)
+        if len(rows) <= MAX_WINDOWS:
+            with self._lock:
+                self._kept[rows] = read
+                if len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+        return read

@@ -57,7 +57,7 @@ class RailSet:
         spoken: Rails of the input for what the user wrote alone: an assistant that declines speaks of its rules.
         asked: Rails of the input for the user's last message alone: what it asks for, not what was asked before.
         across: Rails of the input that also look for one attack split over several messages.
-        maximum: Rails of all three stages, for agents of the level `maximum` alone.
+        maximum: Rails of all three stages for agents of the level `maximum`, in place of any of that name in `spoken`.
         grounding: The rail of the output that needs the turn's evidence; None where nothing can be cited.
     """
 
@@ -86,7 +86,8 @@ class RailSet:
         more: dict[str, Any] = {
             stage: (*getattr(self, stage), *self.maximum) for stage in ("input", "retrieval", "output")
         }
-        return replace(self, **more)
+        names = {rail.name for rail in self.maximum}
+        return replace(self, spoken=[rail for rail in self.spoken if rail.name not in names], **more)
 
     def vocabulary(self) -> dict[str, frozenset[str]]:
         """Return the categories that each rail may report."""
@@ -108,7 +109,7 @@ def build_rail_set(classifier: Classifier, support: SupportModel, names: NameFin
         maximum=(SafeHarbourRail(names),),
         grounding=GroundednessRail(support),
         input=(pii, numbers, secrets, injection, harm, hate, build_distress_rail()),
-        spoken=(GuardRail(classifier),),
+        spoken=(GuardRail(classifier), SafeHarbourRail(names, by_sentence=False)),
         asked=(PrivateDataRail(), duties),
         across=(injection, harm),
         retrieval=(pii, numbers, secrets, build_retrieval_injection_rail(), exfiltration),

@@ -1,9 +1,10 @@
 """The rail for what identifies a person only together with other things: names, places, pages, births, any number.
 
-HIPAA's safe harbour lists them (45 CFR 164.514(b)(2)(i), letters A to C, N and R). Most answers need them, so it runs for
-agents of the level `maximum` alone. Names and places are found by the guard model: English, capitals or not, well-known
-people and places like any other; `benchmarks/pii.py` measures it. It reads sentence by sentence and doesn't know whom
-"she" stands for. Organisations and dates of other things than births are left alone.
+HIPAA's safe harbour lists them (45 CFR 164.514(b)(2)(i), letters A to C, N and R). Most answers need them, so below the
+level `maximum` it looks only at what users write, where the guard model reads every word anyway, and the policy masks
+only ids and dates of births there. Names and places are found by the guard model: English, capitals or not, well-known
+people and places like any other; `benchmarks/pii.py` measures it. It doesn't know whom "she" stands for. Organisations,
+dates of other things than births and ids of things ("ticket id 17") are told apart by the word before them alone.
 """
 
 # ruff: noqa: E501 - a pattern is read as one line
@@ -26,19 +27,40 @@ KEPT = 4096  # sentences whose findings are remembered, by digest
 _KINDS = {"PERSON": "person", "LOCATION": "place"}
 _SENTENCE = re.compile(r"[^\n]*?(?:[.!?…。！？][\"'”’)\]]*(?=\s)|(?=\n)|\Z)\s*")
 _LABEL = re.compile(r"\[[A-Z][A-Z_]*_[0-9]+\]")  # a mask
+_ID = r"(?=[A-Z/_-]{0,10}[0-9])(?!(?:19|20)[0-9]{2}(?![\w-]))[A-Z0-9](?:[A-Z0-9]|[/_-](?=[A-Z0-9])){3,29}"
+_THINGS = "ticket|order|product|item|article|part|device|machine|model|error|event|log|commit|issue|bug|build|asset|request|run|row|node|page|file|document|dataset|transaction|trace|session|job|task|invoice|booking|thread|message|channel|video"
+# A key of JSON and a part of an address ("?id=7") name things, too.
+_NOT_A_THING = "".join(f"(?<!{thing}[ _-])" for thing in _THINGS.split("|")) + r"(?<![A-Za-z?&\"'])"
 _RULES = [
     rule("web_address", 0.8, r"(?<![\w@.])(?P<span>(?:https?://|www\.)[^\s<>\"'|)\]]{2,}[\w/=-])", needs=".:"),
     rule(
         "birth",
         0.85,
-        rf"(?<![A-Za-z])born(?![A-Za-z])[^0-9\n.!?]{{0,24}}?(?<![A-Za-z0-9])(?P<span>{DATE}|(?:19|20)[0-9]{{2}})(?![A-Za-z0-9])",
+        rf"(?<![A-Za-z])born(?![A-Za-z])[^0-9\n.!?]{{0,24}}?(?<![A-Za-z0-9])(?P<span>{DATE})(?![A-Za-z0-9])",
         needs="0123456789",
+        words=("born",),
+        ignore_case=True,
+    ),
+    rule(
+        "birth_year",
+        0.8,
+        r"(?<![A-Za-z])born(?![A-Za-z])[^0-9\n.!?]{0,24}?(?<![A-Za-z0-9])(?P<span>(?:19|20)[0-9]{2})(?![A-Za-z0-9])",
+        needs="0123456789",
+        words=("born",),
+        ignore_case=True,
+    ),
+    rule(
+        "personal_id",
+        0.85,
+        rf"{_NOT_A_THING}(?:ids?|identification|identifier)(?![A-Za-z]){SAYS}(?<![A-Za-z0-9])(?P<span>{_ID})(?![A-Za-z0-9])",
+        needs="0123456789",
+        words=("id",),
         ignore_case=True,
     ),
     rule(
         "identifying_number",
         0.8,
-        rf"(?<![A-Za-z])(?:id|ids|identification|identifier|number|no\.|nr\.|num|ref|reference|code|serial|#)(?![A-Za-z]){SAYS}(?<![A-Za-z0-9])(?P<span>(?=[A-Z/_-]{{0,10}}[0-9])(?!(?:19|20)[0-9]{{2}}(?![\w-]))[A-Z0-9](?:[A-Z0-9]|[/_-](?=[A-Z0-9])){{3,29}})(?![A-Za-z0-9])",
+        rf"(?<![A-Za-z])(?:id|ids|identification|identifier|number|no\.|nr\.|num|ref|reference|code|serial|#)(?![A-Za-z]){SAYS}(?<![A-Za-z0-9])(?P<span>{_ID})(?![A-Za-z0-9])",
         needs="0123456789",
         ignore_case=True,
     ),
@@ -82,8 +104,15 @@ class SafeHarbourRail:
     name = "safe_harbour"
     categories = frozenset({*_KINDS.values(), *(each.category for each in _RULES)})
 
-    def __init__(self, finder: NameFinder) -> None:
+    def __init__(self, finder: NameFinder, *, by_sentence: bool = True) -> None:
+        """Take what finds names.
+
+        Args:
+            finder: The model that reads a text.
+            by_sentence: Whether it reads sentence by sentence, as a stream's text comes, or a text as a whole.
+        """
         self._finder = finder
+        self._by_sentence = by_sentence
         self._patterns = PatternRail(self.name, _RULES, open_from=last_word)
         self.version = digest_of([self._patterns.version, finder.digest, LEAST])
         self._seen: OrderedDict[bytes, tuple[Finding, ...]] = OrderedDict()
@@ -97,10 +126,11 @@ class SafeHarbourRail:
         return sorted(kept, key=lambda f: (f.start, -f.end, -f.score))
 
     def _names(self, text: str) -> Iterator[Finding]:
-        for sentence in _SENTENCE.finditer(text):
-            if any(char.isalpha() for char in sentence.group()):
-                for each in self._names_in(sentence.group()):
-                    start, end = sentence.start() + each.start, sentence.start() + each.end
+        pieces = ((m.start(), m.group()) for m in _SENTENCE.finditer(text)) if self._by_sentence else [(0, text)]
+        for at, piece in pieces:
+            if any(char.isalpha() for char in piece):
+                for each in self._names_in(piece):
+                    start, end = at + each.start, at + each.end
                     yield Finding(
                         self.name, each.category, each.score, start, end, describe(text[start:end], show=False)
                     )

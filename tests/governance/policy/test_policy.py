@@ -2,16 +2,21 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import cel
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.errors import PolicyError
 from governance.policy import Policy, PolicyBook, parse_document
-from governance.schema import ACTIONS, LEVELS, ROLES, Actor, AgentView, Finding, Level, Stage
+from governance.policy.condition import STAGES, Case
+from governance.policy.policy import PolicyRule
+from governance.schema import ACTIONS, DOMAINS, LEVELS, ROLES, Actor, AgentView, Domain, Finding, Level, Stage
 from tests.governance.shipped import shipped_rails
 
 POLICIES = Path(__file__).parents[3] / "data" / "policies"
@@ -40,6 +45,10 @@ RULES: list[tuple[str, str, tuple[str, str, float, Stage, Level], tuple[str, str
     ("privacy.mask-identifiers", "redact", ("identity_numbers", "es_nif", 0.95, "retrieval", "enhanced"), ("identity_numbers", "es_nif", 0.95, "retrieval", "maximum")),
     ("privacy.refuse-high-risk-identifiers", "block", ("identity_numbers", "uk_nino", 0.8, "input", "maximum"), ("identity_numbers", "uk_nino", 0.8, "input", "enhanced")),
     ("privacy.drop-passages-with-high-risk-identifiers", "block", ("identity_numbers", "au_tfn", 0.95, "retrieval", "maximum"), ("identity_numbers", "au_tfn", 0.95, "retrieval", "enhanced")),
+    ("privacy.allow-names", "allow", ("safe_harbour", "place", 0.9, "input", "enhanced"), ("safe_harbour", "place", 0.9, "input", "maximum")),
+    ("privacy.mask-ids-in-questions", "redact", ("safe_harbour", "personal_id", 0.85, "input", "standard"), ("safe_harbour", "person", 0.9, "input", "standard")),
+    ("privacy.mask-addresses-in-questions", "redact", ("safe_harbour", "web_address", 0.8, "input", "enhanced"), ("safe_harbour", "web_address", 0.8, "output", "enhanced")),
+    ("privacy.mask-what-identifies", "redact", ("safe_harbour", "person", 0.3, "output", "maximum"), ("safe_harbour", "person", 0.3, "output", "enhanced")),
     ("privacy.refuse-private-data", "block", ("private_data", "identifier", 0.95, "input", "standard"), ("private_data", "contact", 0.6, "input", "standard")),
     ("privacy.allow-everyday-data", "allow", ("private_data", "personal", 0.6, "input", "standard"), ("private_data", "health", 0.95, "input", "standard")),
     ("privacy.review-everyday-data", "escalate", ("private_data", "contact", 0.6, "input", "enhanced"), ("private_data", "contact", 0.6, "input", "standard")),
@@ -125,6 +134,27 @@ def test_levels_only_tighten(found: list[Finding], stage: Stage, role: str) -> N
         assert ACTIONS.index(weaker.decision.action) <= ACTIONS.index(stricter.decision.action)
         for a, b in zip(weaker.actions, stricter.actions, strict=True):
             assert ACTIONS.index(a) <= ACTIONS.index(b)
+
+
+@cache
+def compiled() -> dict[str, Any]:
+    return {rule.id: cel.compile(rule.document.when) for rule in BOOK.policy.rules}
+
+
+@settings(max_examples=60, deadline=None)
+@given(findings, st.sampled_from(STAGES), st.sampled_from(LEVELS), st.sampled_from(DOMAINS))
+def test_rules_that_remember_decide_as_every_rule_evaluated_anew(
+    finding: Finding, stage: Stage, level: Level, domain: Domain
+) -> None:
+    policy, programs = BOOK.policy, compiled()
+    case = Case(finding.rail, finding.category, finding.score, stage, level, "member", "user", domain)
+    at_levels = []
+    for each in LEVELS[: LEVELS.index(level) + 1]:
+        context = replace(case, level=each).context()
+        holding = [rule for rule in policy.rules if programs[rule.id].execute(context) is True]
+        at_levels.append(max(holding, key=PolicyRule.strictness, default=None))
+    rule = max((each for each in at_levels if each), key=PolicyRule.strictness) if at_levels[0] else None
+    assert policy.decide_case(case).rule_id == (rule.id if rule else "fail-closed.unmatched")
 
 
 @given(st.lists(findings, min_size=1, max_size=5))
