@@ -3,13 +3,17 @@
 A condition sees one finding: `finding.rail`, `finding.category`, `finding.score` (0.0 to 1.0), `stage`, `agent.level`,
 `agent.domain`, `actor.role`, `actor.kind`. Every string in it has to be a word of that vocabulary, so that a misspelt
 category is an error and not a rule that never fires.
+
+Evaluating costs more than a decision may take, so a condition is tried on all that it can tell apart when it is loaded,
+and remembers: scores with no number between them that it names look alike to it, and rails and categories that it
+doesn't name.
 """
 
 import itertools
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import cel
@@ -38,8 +42,18 @@ _ATTRIBUTES = {
     "actor.role": "role",
     "actor.kind": "kind",
 }
+_BOUND = r"(?:^|(?<=[(&|])){}(?=$|[)&|])"  # a comparison that nothing is calculated with
+_SCORE_COMPARED = re.compile(
+    "|".join(
+        _BOUND.format(each)
+        for each in (
+            rf"finding\.score(?:[=!<>]=|[<>]){_NUMBER.pattern}",
+            rf"{_NUMBER.pattern}(?:[=!<>]=|[<>])finding\.score",
+        )
+    )
+)
 _KEPT = 20_000  # results of a condition
-_COARSE = (0.0, 0.5, 1.0)
+_TRIED = 50_000  # cases
 _FINE = tuple(i / 20 for i in range(21))
 
 Vocabulary = Mapping[str, Collection[str]]
@@ -70,36 +84,6 @@ class Case:
         )
 
 
-class Samples:
-    """Cases that span all that conditions can meet, built once for all rules of a policy.
-
-    Attributes:
-        coarse: All rails, categories, stages and levels, three scores, and the kinds of actor in turn.
-    """
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self.vocabulary = vocabulary
-        actors = itertools.cycle(itertools.product(ROLES, KINDS))
-        self.coarse = [Case(*place, *next(actors)) for place in self._places(_COARSE)]
-
-    @cached_property
-    def special(self) -> list[Case]:
-        """Return the coarse cases in the domains other than the general one."""
-        return [replace(case, domain=domain) for case in self.coarse for domain in DOMAINS[1:]]
-
-    def fine(self, domains: Sequence[Domain]) -> Iterator[Case]:
-        """Yield the same with 21 scores and every kind of actor in each, in these domains."""
-        for place in self._places(_FINE):
-            for role, kind, domain in itertools.product(ROLES, KINDS, domains):
-                yield Case(*place, role, kind, domain)
-
-    def _places(self, scores: tuple[float, ...]) -> Iterator[tuple[str, str, float, Stage, Level]]:
-        for rail in sorted(self.vocabulary):
-            for category in sorted(self.vocabulary[rail]):
-                for score, stage, level in itertools.product(scores, STAGES, LEVELS):
-                    yield rail, category, score, stage, level
-
-
 class Condition:
     """A compiled condition."""
 
@@ -115,6 +99,7 @@ class Condition:
         self._fields = fields_in(expression)
         self._attributes = [_ATTRIBUTES[field] for field in sorted(self._fields & _ATTRIBUTES.keys())]
         self._named = None if _RAIL_OR_CATEGORY.search(_COMPARED.sub("", expression)) else _strings_in(expression)
+        self._bounds = _bounds_in(expression)
         self._results: dict[object, bool] = {}
 
     def holds(self, case: Case) -> bool:
@@ -133,10 +118,19 @@ class Condition:
         return result
 
     def _seen(self, case: Case, attribute: str) -> object:
-        """Return what the condition sees of an attribute: rails and categories that it doesn't name look alike."""
+        """Return what the condition sees of an attribute."""
         value = getattr(case, attribute)
+        if attribute == "score":
+            return self._band(value)
         hidden = attribute in ("rail", "category") and self._named is not None and value not in self._named
         return "" if hidden else value
+
+    def _band(self, score: float) -> object:
+        """Return which of the numbers it names a score equals or lies between; the score where that doesn't decide."""
+        if self._bounds is None or not 0 <= score <= 1:
+            return score
+        place = bisect_left(self._bounds, score)
+        return place, place < len(self._bounds) and self._bounds[place] == score
 
     def _evaluate(self, case: Case) -> bool:
         try:
@@ -147,22 +141,52 @@ class Condition:
             raise PolicyError(f"{self._place}: the condition gives {type(result).__name__}, expected true or false.")
         return result
 
-    def check(self, samples: Samples) -> None:
-        """Try the condition on samples that span all it can meet.
+    def check(self, vocabulary: Vocabulary) -> None:
+        """Try the condition on all that it can tell apart.
 
         Raises:
-            PolicyError: A word is unknown, a sample can't be evaluated, or no sample makes the condition true.
+            PolicyError: A word is unknown, something can't be evaluated, or nothing makes the condition true.
         """
-        self._check_words(samples.vocabulary)
-        by_domain = "agent.domain" in self._fields
-        cases = itertools.chain(samples.coarse, samples.special if by_domain else ())
-        fired = [self.holds(case) for case in cases]
-        fine = samples.fine(DOMAINS if by_domain else DOMAINS[:1])
-        if not any(fired) and not any(self.holds(case) for case in fine):
+        self._check_words(vocabulary)
+        if not self.rails_that_fire(vocabulary):
             raise PolicyError(
                 f"{self._place}: the rule can never fire: no rail, category, score, stage, agent and actor makes "
                 f"{self._expression!r} true. Correct the condition or remove the rule."
             )
+
+    def rails_that_fire(self, vocabulary: Vocabulary) -> frozenset[str]:
+        """Return the rails with a finding for which the condition holds; all, where there is too much to try.
+
+        Raises:
+            PolicyError: Something can't be evaluated.
+        """
+        fired = set[str]()
+        for number, case in enumerate(self._cases(vocabulary)):
+            if self.holds(case):
+                fired.add(case.rail)
+            if fired and number >= _TRIED:
+                return frozenset(vocabulary)
+        return frozenset(fired)
+
+    def _cases(self, vocabulary: Vocabulary) -> Iterator[Case]:
+        """Yield a case for all that the condition can tell apart, and for each rail that it treats alike."""
+        scores = _FINE if self._bounds is None else _bands(self._bounds)
+        spread = {"score": scores, "stage": STAGES, "level": LEVELS, "role": ROLES, "kind": KINDS, "domain": DOMAINS}
+        places = list(itertools.product(*(self._any(name, values) for name, values in spread.items())))
+        seen = set[tuple[object, ...]]()
+        for rail in sorted(vocabulary):
+            for category in sorted(vocabulary[rail]):
+                case = Case(rail, category, 0.0, "input", "standard", "member", "user")
+                view = rail, *(self._seen(case, each) for each in ("rail", "category") if each in self._attributes)
+                if view in seen:
+                    continue
+                seen.add(view)
+                for place in places:
+                    yield Case(rail, category, *place)
+
+    def _any(self, attribute: str, values: Collection[Any]) -> Collection[Any]:
+        """Return values of an attribute: all, or one where the condition doesn't look at it."""
+        return values if attribute in self._attributes else tuple(values)[-1:]
 
     def _check_words(self, vocabulary: Vocabulary) -> None:
         known = {*vocabulary, *itertools.chain(*vocabulary.values()), *STAGES, *LEVELS, *DOMAINS, *ROLES, *KINDS}
@@ -187,6 +211,21 @@ def fields_in(expression: str) -> set[str]:
     """Return the fields that an expression looks at, such as `actor.role`."""
     matches = _NAME.finditer(_STRING.sub('""', expression))
     return {".".join(part for part in match.groups() if part) for match in matches}
+
+
+def _bounds_in(expression: str) -> tuple[float, ...] | None:
+    """Return the numbers in order that an expression compares the score with; None where it does more with it."""
+    plain = "".join(_STRING.sub('""', expression).split())
+    if "finding.score" in _SCORE_COMPARED.sub("", plain):
+        return None
+    compared = itertools.chain(*(_NUMBER.findall(each.group()) for each in _SCORE_COMPARED.finditer(plain)))
+    return tuple(sorted({float(number) for number in compared}))
+
+
+def _bands(bounds: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the scores that the bounds tell apart: 0, 1, each bound, and one between each two."""
+    places = sorted({0.0, 1.0, *(bound for bound in bounds if 0 <= bound <= 1)})
+    return (*places, *((low + high) / 2 for low, high in itertools.pairwise(places)))
 
 
 def _check_names(expression: str, *, place: str) -> None:

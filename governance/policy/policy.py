@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.schema import digest_of
 from governance.errors import PolicyError
-from governance.policy.condition import Case, Condition, Samples, Vocabulary
+from governance.policy.condition import Case, Condition, Vocabulary
 from governance.policy.document import PolicyDocument, RuleDocument, read_documents
 from governance.schema import ACTIONS, LEVELS, Action, Actor, AgentView, Decision, Finding, Stage
 
@@ -73,9 +73,9 @@ class Policy:
             raise PolicyError("A policy needs at least one document with at least one rule; found none.")
         self.rules = tuple(compile_rule(document, rule) for document in documents for rule in document.rules)
         _check_ids(self.rules)
-        samples = Samples(vocabulary)
         for rule in self.rules:
-            rule.condition.check(samples)
+            rule.condition.check(vocabulary)
+        self._of_finding = _by_finding(self.rules, vocabulary)
         self.digest = digest_of([document.model_dump() for document in documents])
         self._decided: dict[Case, Decision] = {}
 
@@ -115,7 +115,8 @@ class Policy:
         return Decision(rule.document.then, found, rule.id, rule.document.message, rule.document.notice)
 
     def _strictest(self, case: Case) -> PolicyRule | None:
-        holding = [rule for rule in self.rules if rule.condition.holds(case)]
+        rules = self._of_finding.get((case.rail, case.category), self.rules)
+        holding = [rule for rule in rules if rule.condition.holds(case)]
         return max(holding, key=PolicyRule.strictness, default=None)
 
 
@@ -127,6 +128,13 @@ def compile_rule(document: PolicyDocument, rule: RuleDocument) -> PolicyRule:
     """
     place = f"{document.id}.yaml, rule {rule.id}"
     return PolicyRule(f"{document.id}.{rule.id}", place, rule, Condition(rule.when, place=place))
+
+
+def _by_finding(rules: Sequence[PolicyRule], vocabulary: Vocabulary) -> dict[tuple[str, str], tuple[PolicyRule, ...]]:
+    """Return for each rail and category the rules that can hold for the rail at all, in their order."""
+    fire = [(rule, rule.condition.rails_that_fire(vocabulary)) for rule in rules]
+    of_rail = {rail: tuple(rule for rule, rails in fire if rail in rails) for rail in vocabulary}
+    return {(rail, category): of_rail[rail] for rail, categories in vocabulary.items() for category in categories}
 
 
 def _check_ids(rules: Sequence[PolicyRule]) -> None:

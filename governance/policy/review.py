@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from governance.errors import PolicyError
-from governance.policy.condition import Case, Samples, Vocabulary
+from governance.policy.condition import Case, Vocabulary
 from governance.policy.document import PolicyDocument, policy_files, read_document
 from governance.policy.policy import FAIL_CLOSED, Policy, PolicyRule, compile_rule
 from governance.policy.situations import Places, Situations, build_situations, vocabulary_of
@@ -78,11 +78,11 @@ def _read(folder: Path) -> tuple[list[PolicyDocument], list[str]]:
 
 
 def _rule_problems(documents: list[PolicyDocument], vocabulary: Vocabulary) -> list[str]:
-    samples, problems = Samples(vocabulary), []
+    problems = []
     for document in documents:
         for rule in document.rules:
             try:
-                compile_rule(document, rule).condition.check(samples)
+                compile_rule(document, rule).condition.check(vocabulary)
             except PolicyError as exc:
                 problems.append(str(exc))
     return problems
