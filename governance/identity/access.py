@@ -25,6 +25,7 @@ RIGHTS: Mapping[str, tuple[Right, Right, Right, Right, Right]] = {
     "dataset.use_restricted": (ANY, NO,     NO,      ANY,       NO),
     "dataset.ingest":         (ANY, ANY,    NO,      ANY,       NO),
     "dataset.remove":         (ANY, NO,     NO,      NO,        NO),
+    "dataset.review":         (ANY, NO,     ANY,     NO,        NO),
     "turn.view":              (ANY, OWN,    ANY,     OWN,       OWN),
     "turn.rate":              (OWN, OWN,    OWN,     OWN,       OWN),
     "content.read_any":       (ANY, NO,     ANY,     NO,        NO),

@@ -11,7 +11,7 @@ ANY = {
     "member": EVERYBODY,
     "builder": f"{EVERYBODY} agent.create dataset.ingest ledger.verify scorecard.view evaluate.run doctor.view",
     "reviewer": f"{EVERYBODY} turn.view content.read_any review.decide ledger.verify ledger.export scorecard.view "
-    "policy.edit evaluate.run",
+    "policy.edit evaluate.run dataset.review",
     "researcher": f"{EVERYBODY} dataset.use_restricted dataset.ingest ledger.verify ledger.export scorecard.view "
     "evaluate.run train.run doctor.view",
     "admin": " ".join(sorted(set(RIGHTS) - {"turn.rate"})),
