@@ -20,7 +20,9 @@ from typing import Any, BinaryIO, Literal, cast
 from sqlalchemy import select, update
 
 from core.datasets.card import DatasetCard
-from core.datasets.dataset_manager import DatasetManager, Progress
+from core.datasets.dataset_manager import DatasetManager
+from core.datasets.ingest.progress import Progress
+from core.datasets.ingest.sources import source_at
 from core.errors import CoreError, StoreError
 from core.store.database import Store
 from core.store.tables import Dataset, DatasetJob
@@ -131,12 +133,14 @@ class DatasetJobs:
         folder: Path,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
+        lost_s: float = LOST_S,
     ) -> None:
         self._store = store
         self._datasets = datasets
         self._folder = folder
         self._clock = clock
         self._new_id = new_id
+        self._lost_s = lost_s
         self._closing = threading.Event()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dataset-jobs")
 
@@ -246,7 +250,7 @@ class DatasetJobs:
 
     def _take_up(self, job_id: str, seen_at: datetime | None) -> None:
         if seen_at is not None:  # it ran: in a process that is gone, or in one beside this one
-            if self._closing.wait(LOST_S):
+            if self._closing.wait(self._lost_s):
                 return
             self._move(job_id, "waiting", among=("running",), updated_at=seen_at)
         self._run(job_id)
@@ -264,7 +268,10 @@ class DatasetJobs:
         ended.set()
         beat.join()
         self._move(job_id, state, among=("running",), reason=reason, report=report.to_json())
-        if state != "waiting" and self._state_of(job_id) in ("done", "cancelled"):
+        now = self._state_of(job_id)
+        if now == "cancelled":
+            self._forget(card.id)
+        if now in ("done", "cancelled"):
             self._discard(job_id)
 
     def _ingest(
@@ -278,15 +285,26 @@ class DatasetJobs:
             report.done, report.total = step.done, step.total
 
         try:
-            self._datasets.ingest(self._folder / job_id, card=card, progress=follow)
+            source = source_at(self._folder / job_id, card)
+            outcome = self._datasets.ingest_sources([source], skip_bad=skip_bad, progress=follow)
         except _Stopped:
             return "waiting", ""
         except (CoreError, GovernanceError) as exc:
-            return "failed", str(exc).replace(f"{self._folder / job_id}/", "").replace(str(self._folder / job_id), "It")
+            return "failed", self._without_folder(str(exc), job_id)
         except Exception as exc:
             log.exception("job %s failed", job_id)
             return "failed", f"Something went wrong here ({type(exc).__name__}). Nothing of it is in use; try again."
+        problems = outcome.problems.get(card.id, ())
+        report.problems = [str(each) for each in problems[:SHOWN_PROBLEMS]]
+        report.problem_count = len(problems)
+        if outcome.refused:
+            return "failed", self._without_folder(outcome.refused[0].reason, job_id)
         return "done", ""
+
+    def _without_folder(self, text: str, job_id: str) -> str:
+        """Return a message without where the upload lies on this machine."""
+        folder = str(self._folder / job_id)
+        return text.replace(f"{folder}/", "").replace(folder, "What was uploaded")
 
     def _beat(self, job_id: str, report: _Report, stop: threading.Event, ended: threading.Event) -> None:
         """Write down how far a job is, and notice when it is cancelled."""
@@ -309,6 +327,14 @@ class DatasetJobs:
     def _state_of(self, job_id: str) -> str:
         with self._store.read() as session:
             return session.scalars(select(DatasetJob.state).where(DatasetJob.id == job_id)).one()
+
+    def _forget(self, dataset_id: str) -> None:
+        """Remove what a cancelled job stored, where no version of the dataset is in use."""
+        with self._store.read() as session:
+            row = session.get(Dataset, dataset_id)
+        if row is not None and row.active_version is None:
+            with suppress(CoreError):  # another process may be ingesting; the next ingest cleans up
+                self._datasets.remove(dataset_id)
 
     def _discard(self, job_id: str) -> None:
         Upload(job_id, self._folder / job_id).discard()

@@ -27,6 +27,7 @@ from governance.records import open_records, utc_now
 from governance.schema import Actor, AgentView, UserRole
 from governance.wiring import Workbench, build_workbench
 
+UPLOAD_MB = 2
 PASSWORD = "seven-otters-swim-north"
 CARD = """id: cafe-rules
 title: Café rules
@@ -146,7 +147,7 @@ def serving(app: ASGIApp) -> Iterator[str]:
 @contextmanager
 def open_live(home: Path, **settings: object) -> Iterator[Live]:
     """Open, fill and serve a workbench in a folder."""
-    chosen = load_settings(home=home, **settings)
+    chosen = load_settings(home=home, **{"max_upload_mb": UPLOAD_MB} | settings)
     clock = ShiftedClock()
     records = open_records(chosen)
     identity = Identity(

@@ -1,16 +1,32 @@
 """Adding data over HTTP: the job, its end, its refusals, and a restart in the middle."""
 
+import io
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import update
 
-from tests.apps.live import Live, open_live
+from core.datasets.card import DatasetCard
+from core.store.tables import DatasetJob
+from governance.dataset_jobs import DatasetJobs
+from governance.records import utc_now
+from tests.apps.live import UPLOAD_MB, Live
 
 API = "/api/native-llm"
 NOTES = b"# Boats\n\n## Rental\n\nA rowing boat costs nine pounds an hour.\n"
+CARD = DatasetCard(
+    id="boats",
+    title="Boats",
+    description="What boats cost.",
+    category="Education",
+    licence="CC0-1.0",
+    source="written for a test",
+    tier="internal",
+    labels=[],
+)
 PRICES = b"boat,price\nrowing boat,9\npedal boat,12\n"
 
 
@@ -31,7 +47,7 @@ def _ended(client: httpx.Client, job_id: str) -> dict[str, object]:
         if job["state"] not in ("waiting", "running"):
             return job
         time.sleep(0.05)
-    raise AssertionError("the job did not end")
+    pytest.fail("the job did not end")
 
 
 def test_files_become_a_dataset_and_their_upload_goes(live: Live, bea: httpx.Client) -> None:
@@ -92,10 +108,47 @@ def test_who_may_not_add_data_is_refused_and_sees_no_job_of_others(live: Live, b
         assert mia.get(f"{API}/datasets/jobs").json() == []
 
 
-def test_an_upload_over_the_limit_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    with open_live(tmp_path / "home", max_upload_mb=1) as small, small.client("admin") as admin:
-        answer = _send(admin, ("big.txt", b"word " * (1 << 18)), title="Big")
-        assert answer.status_code == 413
-        assert "one upload may have 1 MB" in answer.json()["error"]["message"]
-        inside = _send(admin, ("small.md", NOTES), title="Small")
-        assert _ended(admin, inside.json()["id"])["state"] == "done"
+def test_an_upload_over_the_limit_is_refused_with_a_sentence(bea: httpx.Client) -> None:
+    answer = _send(bea, ("big.txt", b"word " * (1 << 20)), title="Big")
+    assert answer.status_code == 413
+    assert f"one upload may have {UPLOAD_MB} MB" in answer.json()["error"]["message"]
+
+
+def test_what_cannot_be_read_is_left_out_and_named_when_asked(bea: httpx.Client) -> None:
+    files = ("notes.md", NOTES), ("ragged.csv", b"a,b\n1,2\n3,4,5,6\n7,8\n")
+    job = _ended(bea, _send(bea, *files, title="Ferries").json()["id"])
+    assert job["state"] == "failed"
+    assert "ragged.csv, line 3" in str(job["reason"])
+    again = bea.post(f"{API}/datasets/jobs/{job['id']}/retry", json={"skip_bad": True})
+    assert again.status_code == 200, again.text
+    job = _ended(bea, str(job["id"]))
+    assert (job["state"], job["problem_count"]) == ("done", 1)
+    assert "ragged.csv, line 3" in str(job["problems"])
+    assert bea.post(f"{API}/datasets/jobs/{job['id']}/retry", json={}).status_code == 400
+
+
+@pytest.mark.parametrize("state", ["waiting", "running"])
+def test_a_job_that_a_stop_interrupted_is_taken_up_again(live: Live, tmp_path: Path, state: str) -> None:
+    admin, store = live.people["admin"], live.workbench.records.store
+
+    def opened() -> DatasetJobs:
+        return DatasetJobs(
+            store, live.workbench.datasets, folder=tmp_path, clock=utc_now, new_id=lambda: f"left-{state}", lost_s=0.1
+        )
+
+    before = opened()
+    before.close()  # from here on nothing runs, as when the process is gone
+    upload = before.begin(admin)
+    upload.add("notes.md", io.BytesIO(NOTES))
+    with pytest.raises(RuntimeError):
+        before.start(admin, upload, CARD.model_copy(update={"id": f"boats-{state}"}), skip_bad=False)
+    with store.write() as session:
+        session.execute(update(DatasetJob).where(DatasetJob.id == upload.id).values(state=state))
+    after = opened()
+    assert after.resume() == 1
+    deadline = time.monotonic() + 30
+    while after.get(admin, upload.id).is_open and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert after.get(admin, upload.id).state == "done"
+    assert not upload.folder.exists()
+    after.close()
