@@ -1,7 +1,7 @@
 """Keeps the tables of datasets as Parquet files, typed where a whole column can be read as more than text.
 
 Rows stream twice: first as text into a file that is thrown away, while the kind of each column is found, then typed
-into the file that stays. That one appears under its name only when it is whole, so a process killed in mid-write leaves no
+into the file that stays. It appears under its name only when it is whole, so a process killed in mid-write leaves no
 table, and the next write of the version starts over. Memory holds one batch of rows.
 """
 

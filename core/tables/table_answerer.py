@@ -1,0 +1,120 @@
+"""Answers questions about tables: the likeliest plan, run as a query; or says nothing when it isn't sure enough."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import DatasetError
+from core.tables.candidates import build_candidates
+from core.tables.describe import describe, write_value
+from core.tables.evaluate import distinct
+from core.tables.features import Reading
+from core.tables.frame import Frame, build_frame
+from core.tables.plan import Plan
+from core.tables.query import run_plan, written
+from core.tables.question import Question, find_mentions
+from core.tables.ranker import Choice, Ranker, answer_key
+from core.tables.schema import StoredTable
+from core.tables.table_store import read_columns
+
+READ_ROWS = 5_000  # rows that a plan is made from; the query runs over all
+READ_COLUMNS = 60
+MOST_TABLES = 4
+MOST_WORDS = 60
+TIME_LIMIT_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TableAnswer:
+    """What a table answers.
+
+    Attributes:
+        values: The result, as text.
+        sql: The query that yielded it, with its values written in.
+        rows_read: How many rows the query ran over.
+        rows: Rows that the result comes from, counted from 1; not more than the first 200.
+        sentence: The result in plain words.
+        confidence: How likely it is what was asked, 0..1.
+    """
+
+    values: tuple[str, ...]
+    plan: Plan
+    sql: str
+    rows_read: int
+    table: StoredTable
+    rows: tuple[int, ...]
+    sentence: str
+    confidence: float
+
+
+class TableAnswerer:
+    """Reads questions over tables with the weights of a folder."""
+
+    def __init__(self, folder: Path, *, time_limit_s: float = TIME_LIMIT_S) -> None:
+        """Read the weights.
+
+        Raises:
+            ModelError: They are missing or can't be read.
+        """
+        self._ranker = Ranker(folder)
+        self._time_limit_s = time_limit_s
+
+    def answer(self, question: str, tables: Sequence[StoredTable]) -> TableAnswer | None:
+        """Return the answer of the table that is surest of one; None where none is sure enough.
+
+        Args:
+            question: A single question.
+            tables: The first few are read; best first.
+
+        Raises:
+            DatasetError: A table can't be read, or the query didn't end within its limits.
+        """
+        asked = Question(question)
+        if not 1 <= len(asked.words) <= MOST_WORDS:
+            return None
+        found: list[tuple[Choice, StoredTable, Frame]] = []
+        for table in tables[:MOST_TABLES]:
+            frame = _frame(table)
+            choice = self._choose(asked, frame)
+            if choice is not None and choice.confidence >= self._ranker.threshold:
+                found.append((choice, table, frame))
+        if not found:
+            return None
+        choice, table, frame = max(found, key=lambda each: each[0].confidence)
+        return self._run(choice, table, frame)
+
+    def _choose(self, question: Question, frame: Frame) -> Choice | None:
+        if not frame.rows:
+            return None
+        mentions = tuple(find_mentions(question, frame))
+        candidates = build_candidates(question, frame, mentions)
+        return self._ranker.choose(Reading(question, frame, mentions), candidates)
+
+    def _run(self, choice: Choice, table: StoredTable, frame: Frame) -> TableAnswer | None:
+        plan = choice.candidate.plan
+        query, result = run_plan(plan, table, time_limit_s=self._time_limit_s)
+        if result is None:
+            return None
+        values = distinct(result.values)
+        if table.rows <= READ_ROWS and answer_key(values) != answer_key(choice.candidate.outcome.values):
+            raise DatasetError(f"The query over {table.title!r} and its plan disagree; nothing is answered from it.")
+        return TableAnswer(
+            values=tuple(map(write_value, values)),
+            plan=plan,
+            sql=query.shown,
+            rows_read=table.rows,
+            table=table,
+            rows=result.rows,
+            sentence=describe(plan, frame, values),
+            confidence=choice.confidence,
+        )
+
+
+def _frame(table: StoredTable) -> Frame:
+    columns = table.columns[:READ_COLUMNS]
+    data = read_columns(table, [column.stored_text for column in columns], limit=READ_ROWS)
+    cells = [["" if v is None else written(v) for v in data[c.stored_text].to_pylist()] for c in columns]
+    return build_frame(table.title, [c.name for c in columns], list(zip(*cells, strict=True)))
