@@ -16,8 +16,7 @@ def read(path: str) -> Iterator[Row]:
     workbook = CalamineWorkbook.from_path(path)
     for number, name in enumerate(workbook.sheet_names):
         sheet = workbook.get_sheet_by_name(name)
-        first = (sheet.start or (0, 0))[0] + 1
-        for row, cells in enumerate(sheet.iter_rows(), start=first):
+        for row, cells in enumerate(sheet.iter_rows(), start=1):
             texts = [_text(cell) for cell in cells]
             if any(texts):
                 yield [number, name, row, texts]

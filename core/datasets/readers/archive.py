@@ -47,7 +47,7 @@ def unpack(source: Source) -> Iterator[Source]:
         _check_sizes(archive, limit=MAX_BYTES)
         left = MAX_BYTES
         for number, member in enumerate(sorted(archive.infolist(), key=lambda member: member.filename)):
-            if member.is_dir() or _is_hidden(member.filename):
+            if member.is_dir() or (_is_hidden(member.filename) and not _leads_out(member.filename)):
                 continue
             inner = replace(
                 source,
@@ -107,14 +107,17 @@ def _check_sizes(archive: zipfile.ZipFile, *, limit: int) -> None:
 
 
 def _refusal(member: zipfile.ZipInfo) -> str | None:
-    name = member.filename
-    if re.match(r"[/\\]|[A-Za-z]:", name) or ".." in re.split(r"[/\\]", name):
+    if _leads_out(member.filename):
         return "its name leads out of the archive; refused."
     if stat.S_ISLNK(member.external_attr >> 16):
         return "is a link; put the file itself there."
     if member.flag_bits & 1:
         return "is encrypted. Save the archive without a password."
     return None
+
+
+def _leads_out(name: str) -> bool:
+    return re.match(r"[/\\]|[A-Za-z]:", name) is not None or ".." in re.split(r"[/\\]", name)
 
 
 def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, *, limit: int) -> int:

@@ -20,6 +20,7 @@ from core.datasets.schema import TablePart
 
 BATCH_ROWS = 1_000
 MAX_GROUP_BYTES = 1_000_000_000
+_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError)
 
 
 def read_parquet(source: Source) -> Iterator[TablePart]:
@@ -57,14 +58,14 @@ def _rows(source: Source, batches: Any, schema: pa.Schema, kept: list[int]) -> I
                     row = fit_row(source, cells, width=len(cells), place=f"row {number}")
                     if row is not None:
                         yield row
-        except (pa.ArrowException, ValueError, OverflowError) as exc:
+        except _ERRORS as exc:
             raise UnreadableError(f"damaged: {exc}", place=f"after row {number}") from exc
 
 
 def _open(batches: Any, path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     try:
         schema, reader = batches(path)
-    except (pa.ArrowException, ValueError, OverflowError) as exc:
+    except _ERRORS as exc:
         raise UnreadableError(f"no complete file of this format: {exc}") from exc
     return schema, reader
 
