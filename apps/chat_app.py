@@ -116,6 +116,7 @@ async def _closing(app: FastAPI) -> AsyncIterator[None]:
     watch.start()
     heartbeat.start()
     app.state.workbench.jobs.resume()
+    app.state.workbench.jobs.watch()
     yield
     watch.close()
     heartbeat.close()

@@ -5,17 +5,14 @@ keeps them, so that it can be tried again. It does not decide whether what was a
 """
 
 import logging
-import re
-import shutil
 import threading
-import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Literal, cast
+from pathlib import Path
+from typing import Any, Literal, cast
 
 from sqlalchemy import select, update
 
@@ -25,7 +22,8 @@ from core.datasets.ingest.progress import Progress
 from core.datasets.ingest.sources import source_at
 from core.errors import CoreError, StoreError
 from core.store.database import Store
-from core.store.tables import Dataset, DatasetJob
+from core.store.tables import Dataset, DatasetJob, DatasetVersion
+from governance.dataset_uploads import Upload
 from governance.errors import GovernanceError, InputError
 from governance.identity import authorize, require
 from governance.schema import Actor, Resource
@@ -34,10 +32,9 @@ State = Literal["waiting", "running", "done", "failed", "cancelled"]
 OPEN = ("waiting", "running")
 BEAT_S = 0.5
 LOST_S = 5.0  # a running job that says nothing for so long has lost its process
+WATCH_S = 5.0
 SHOWN_PROBLEMS = 200
 LISTED = 20
-MAX_DEPTH = 12
-MAX_NAME_CHARS = 200
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +49,7 @@ class JobView:
         rate: Done per second at this stage; None where nothing was measured.
         left_s: Seconds left at this stage at that rate; None where it is not known.
         problems: The first of them, in words with their places.
-        reason: Why it failed; empty otherwise.
+        reason: Why it failed, or why what was added waits for a reviewer; empty otherwise.
     """
 
     id: str
@@ -75,32 +72,6 @@ class JobView:
     def is_open(self) -> bool:
         """Say whether it waits or runs."""
         return self.state in OPEN
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A folder that files are put into before their job starts."""
-
-    id: str
-    folder: Path
-
-    def add(self, name: str, content: BinaryIO) -> None:
-        """Keep a file under its name, folders included.
-
-        Raises:
-            InputError: The name leads out of the folder or can't be a file's name, or stands there twice.
-        """
-        path = self.folder.joinpath(*safe_parts(name))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with path.open("xb") as file:
-                shutil.copyfileobj(content, file, 1 << 20)
-        except OSError as exc:
-            raise InputError(f"{name} can't be kept: {exc.strerror}. Give each file a name of its own.") from exc
-
-    def discard(self) -> None:
-        """Delete the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @dataclass(slots=True)
@@ -243,6 +214,16 @@ class DatasetJobs:
             self._worker.submit(self._take_up, job_id, seen_at)
         return len(left)
 
+    def watch(self, *, every_s: float = WATCH_S) -> None:
+        """From now on index what reviewers approve, in this process or in another, within so many seconds."""
+
+        def look() -> None:
+            while not self._closing.wait(every_s):
+                with suppress(CoreError):  # somebody else ingests; the next look finds the same
+                    self._datasets.index_approved()
+
+        threading.Thread(target=look, name="dataset-approvals", daemon=True).start()
+
     def close(self) -> None:
         """Stop the running job at its next step; it goes on at the next start."""
         self._closing.set()
@@ -299,7 +280,14 @@ class DatasetJobs:
         report.problem_count = len(problems)
         if outcome.refused:
             return "failed", self._without_folder(outcome.refused[0].reason, job_id)
-        return "done", ""
+        return "done", self._waits_for(card.id) if outcome.waiting else ""
+
+    def _waits_for(self, dataset_id: str) -> str:
+        """Return why the newest version of a dataset is not in use."""
+        newest = select(DatasetVersion.approval).where(DatasetVersion.dataset_id == dataset_id)
+        with self._store.read() as session:
+            approval = session.scalars(newest.order_by(DatasetVersion.created_at.desc()).limit(1)).first()
+        return str((approval or {}).get("reason", "A reviewer has to look at it."))
 
     def _without_folder(self, text: str, job_id: str) -> str:
         """Return a message without where the upload lies on this machine."""
@@ -338,25 +326,6 @@ class DatasetJobs:
 
     def _discard(self, job_id: str) -> None:
         Upload(job_id, self._folder / job_id).discard()
-
-
-def safe_parts(name: str) -> tuple[str, ...]:
-    """Return the parts of an uploaded file's name.
-
-    Raises:
-        InputError: It is absolute, leads upwards, is too deep or too long, or holds what a file's name can't.
-    """
-    parts = PurePosixPath(name).parts
-    harmless = all(part not in ("..", "/") and "\\" not in part and part.isprintable() for part in parts)
-    if not parts or not harmless or len(parts) > MAX_DEPTH or max(map(len, parts)) > MAX_NAME_CHARS:
-        raise InputError(f"{name[:MAX_NAME_CHARS]!r} can't be the name of a file here. Rename it and add it again.")
-    return parts
-
-
-def slug_of(title: str) -> str:
-    """Return a dataset's id made from its title; empty where no letter or digit is left."""
-    plain = unicodedata.normalize("NFKD", title.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:80].rstrip("-")
 
 
 def _sees_all(actor: Actor) -> bool:

@@ -10,6 +10,7 @@ from core.store.database import Store
 from core.store.migrate import open_store
 from governance.agents import Agents
 from governance.conversations import Conversations
+from governance.datasets import DatasetReviews
 from governance.identity import Identity, require
 from governance.ledger import (
     ContentVault,
@@ -56,6 +57,7 @@ class Records:
     metrics: MetricsCollector
     policies: PolicyVersions
     reviews: Reviews
+    datasets: DatasetReviews
 
     def erase_subject(self, actor: Actor, user_id: str) -> int:
         """Destroy the key of a person's content and return how many contents that erased; it is recorded.
@@ -114,6 +116,7 @@ def open_records(settings: Settings) -> Records:
         metrics=MetricsCollector(ledger, clock=utc_now),
         policies=PolicyVersions(ledger),
         reviews=Reviews(ledger, vault, clock=utc_now),
+        datasets=DatasetReviews(store, ledger, clock=utc_now),
     )
 
 

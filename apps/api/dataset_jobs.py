@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from apps.api.dependencies import Acting, Bench
 from apps.api.errors import DOCUMENTED, ErrorAnswer, not_found_if_unknown
 from core.datasets.card import Category, DatasetCard, LegalBasis, Tier
-from governance.dataset_jobs import JobView, slug_of
+from governance.dataset_jobs import JobView
+from governance.dataset_uploads import slug_of
 from governance.errors import InputError
 from governance.identity import require
 from governance.schema import Actor, Resource

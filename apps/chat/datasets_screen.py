@@ -14,6 +14,7 @@ from apps.chat.turn_panel import short_digest
 from core.config import Settings
 from core.datasets.card import Category, Tier
 from core.datasets.catalog import DatasetView, get_dataset
+from core.errors import DatasetError
 from governance.agents import AgentDraft
 from governance.errors import InputError
 from governance.identity import authorize, require
@@ -67,7 +68,7 @@ class DatasetsScreen:
     def job(self, actor: Actor, sent: Sent, view: View) -> Frame:
         """Show how far a job is."""
         job = self._workbench.jobs.get(actor, sent.job)
-        dataset = get_dataset(self._records.store, job.dataset_id) if job.state == "done" else None
+        dataset = self._usable(job.dataset_id) if job.state == "done" else None
         return Frame(job=draw("job", job=describe_job(job), dataset=dataset, count=count))
 
     def cancel_job(self, actor: Actor, sent: Sent, view: View) -> Frame:
@@ -97,6 +98,12 @@ class DatasetsScreen:
         frame = self._show_agent(actor, agent, view)
         sidebar = draw_sidebar(self._records, actor, agent_id=agent.id, conversation_id=None)
         return Frame(sidebar=sidebar, header=frame.header, thread=frame.thread, live="")
+
+    def _usable(self, dataset_id: str) -> DatasetView | None:
+        try:
+            return get_dataset(self._records.store, dataset_id)
+        except DatasetError:  # it waits for a reviewer, or was retired since
+            return None
 
     @property
     def _profile(self) -> str:

@@ -122,6 +122,18 @@ class DatasetManager:
             outcome.waiting += sorted(wanted.ids - set(outcome.added) - {each.dataset_id for each in outcome.refused})
         return outcome
 
+    def index_approved(self, *, progress: Report | None = None) -> Outcome:
+        """Index the versions that a reviewer approved since they were read; their files are not needed.
+
+        Raises:
+            RetrievalError: As for `ingest_sources`.
+        """
+        outcome = Outcome()
+        if self._indexer.pending():
+            with self._lexical.writing() as writer:
+                self._indexer.index(self._indexer.pending(), writer, outcome=outcome, report=progress or _silent)
+        return outcome
+
     def retire_missing(self, collection: Path, sources: Sequence[Source]) -> list[str]:
         """Remove the datasets of a collection that are no longer in it; return their ids."""
         there = {source.card.id for source in sources}
