@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from core.datasets.states import RETRIEVABLE
 from core.schema import digest_of
 from core.store.database import Store
 from core.store.tables import Agent, AgentDataset, Dataset
@@ -139,7 +140,7 @@ class Agents:
         with self._store.read() as session:
             rows = session.execute(
                 select(Dataset.id, Dataset.tier)
-                .where(Dataset.id.in_(agent.dataset_ids), Dataset.retired_at.is_(None))
+                .where(Dataset.id.in_(agent.dataset_ids), Dataset.state == RETRIEVABLE)
                 .order_by(Dataset.id)
             ).all()
         may_restricted = authorize(actor, "dataset.use_restricted", Resource("dataset")).allowed
@@ -171,10 +172,14 @@ def _check(session: Session, draft: AgentDraft, *, agent_id: str | None) -> None
     taken = session.scalar(select(Agent.id).where(Agent.name == draft.name))
     if taken is not None and taken != agent_id:
         raise InputError(f"An agent named {draft.name!r} exists already. Choose another name.")
-    known = set(session.scalars(select(Dataset.id).where(Dataset.id.in_(draft.dataset_ids))))
-    missing = sorted(set(draft.dataset_ids) - known)
+    found = session.execute(select(Dataset.id, Dataset.state).where(Dataset.id.in_(draft.dataset_ids)))
+    states: dict[str, str] = dict(found.all())
+    missing = sorted(set(draft.dataset_ids) - set(states))
     if missing:
         raise InputError(f"There is no dataset {', '.join(missing)}. `promethios datasets` lists them.")
+    unusable = [f"{each} ({state})" for each, state in sorted(states.items()) if state != RETRIEVABLE]
+    if unusable:
+        raise InputError(f"Only datasets that are approved and indexed can be attached, not {', '.join(unusable)}.")
 
 
 def _attach(session: Session, agent_id: str, dataset_ids: Sequence[str]) -> None:

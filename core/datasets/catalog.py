@@ -1,14 +1,17 @@
 """The catalog: what datasets there are and what their chunks say. Read-only; needs neither embedder nor indexes.
 
-Only datasets with an active version are seen: one that is still being ingested for the first time, or was removed,
-is not in the catalog. It does not decide who may see a dataset; callers do, by tier.
+Only datasets with an active version that may be used are seen: one that is still being ingested for the first time,
+waits for a reviewer, is quarantined or was removed, is not in the catalog. It does not decide who may see a dataset;
+callers do, by tier.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Row, Select, and_, or_, select
 
+from core.datasets.states import RETRIEVABLE
 from core.errors import DatasetError
 from core.schema import Chunk
 from core.store.database import Store
@@ -26,6 +29,10 @@ class DatasetView:
         labels: What to know before use, such as "contains-pii" or "planted-injection".
         active_version: `sha256:<hex>` of the content that queries see.
         bytes: Size of the source files.
+        owner: Who answers for it; None where the card does not say.
+        purposes: What it may be used for; none means every purpose.
+        jurisdiction: Whose law it falls under; None where the card does not say.
+        legal_basis: Why personal data in it may be used; None where the card does not say.
     """
 
     id: str
@@ -41,6 +48,10 @@ class DatasetView:
     chunks: int
     bytes: int
     updated_at: datetime
+    owner: str | None = None
+    purposes: tuple[str, ...] = ()
+    jurisdiction: str | None = None
+    legal_basis: str | None = None
 
 
 def list_datasets(store: Store) -> list[DatasetView]:
@@ -53,6 +64,12 @@ def search_datasets(store: Store, text: str) -> list[DatasetView]:
     columns = (Dataset.id, Dataset.title, Dataset.description, Dataset.category)
     words = [or_(*(column.icontains(word, autoescape=True) for column in columns)) for word in text.split()]
     return _views(store, _active().where(*words))
+
+
+def get_datasets(store: Store, dataset_ids: Sequence[str]) -> list[DatasetView]:
+    """Return the datasets with these ids, in their order; those that are not in the catalog are left out."""
+    found = {view.id: view for view in _views(store, _active().where(Dataset.id.in_(dataset_ids)))}
+    return [found[each] for each in dataset_ids if each in found]
 
 
 def get_dataset(store: Store, dataset_id: str) -> DatasetView:
@@ -95,7 +112,8 @@ def get_chunk(store: Store, chunk_id: str) -> Chunk:
     """
     active = and_(Dataset.id == ChunkRow.dataset_id, Dataset.active_version == ChunkRow.version)
     with store.read() as session:
-        row = session.scalar(select(ChunkRow).join(Dataset, active).where(ChunkRow.id == chunk_id))
+        query = select(ChunkRow).join(Dataset, active).where(Dataset.state == RETRIEVABLE)
+        row = session.scalar(query.where(ChunkRow.id == chunk_id))
         if row is None:
             raise DatasetError(f"No active dataset holds chunk {chunk_id!r}; a newer version may have replaced it.")
         return chunk_of(row)
@@ -108,7 +126,8 @@ def chunk_of(row: ChunkRow) -> Chunk:
 
 def _active() -> Select[Dataset, DatasetVersion]:
     active = and_(DatasetVersion.dataset_id == Dataset.id, DatasetVersion.version == Dataset.active_version)
-    return select(Dataset, DatasetVersion).join(DatasetVersion, active).order_by(Dataset.title, Dataset.id)
+    usable = select(Dataset, DatasetVersion).where(Dataset.state == RETRIEVABLE)
+    return usable.join(DatasetVersion, active).order_by(Dataset.title, Dataset.id)
 
 
 def _views(store: Store, query: Select[Dataset, DatasetVersion]) -> list[DatasetView]:
@@ -132,4 +151,8 @@ def _view(row: Row[Dataset, DatasetVersion]) -> DatasetView:
         chunks=version.chunks,
         bytes=version.bytes,
         updated_at=dataset.updated_at,
+        owner=dataset.owner,
+        purposes=tuple(dataset.purposes),
+        jurisdiction=dataset.jurisdiction,
+        legal_basis=dataset.legal_basis,
     )

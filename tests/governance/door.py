@@ -187,6 +187,7 @@ def add_dataset(store: Store, dataset_id: str, *, tier: str = "public") -> None:
                 licence="CC0-1.0",
                 source="",
                 tier=tier,
+                state="indexed",
                 labels=[],
                 active_version="sha256:v",
                 created_at=NOW,

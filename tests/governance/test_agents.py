@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from core.store.tables import Dataset
 from governance.agents import AgentDraft, agent_digest
 from governance.errors import AccessDenied, InputError
 from tests.governance.door import Door, add_dataset
@@ -108,3 +109,25 @@ def test_unknown_agent_is_an_input_error(door: Door) -> None:
 def test_draft_refuses_what_it_does_not_know(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         AgentDraft.model_validate({"name": "Guide", "purpose": "Answers questions."} | fields)
+
+
+@pytest.mark.parametrize("state", ["registered", "scanned", "approved", "quarantined"])
+def test_dataset_that_is_not_approved_and_indexed_can_not_be_attached(door: Door, state: str) -> None:
+    add_dataset(door.store, "rules")
+    put_into_state(door, "rules", state)
+    with pytest.raises(InputError, match=rf"approved and indexed can be attached, not rules \({state}\)"):
+        door.agents.create(door.user("ada"), DRAFT.model_copy(update={"dataset_ids": ("rules",)}))
+
+
+def test_dataset_that_is_quarantined_later_is_no_longer_used(door: Door) -> None:
+    add_dataset(door.store, "rules")
+    actor = door.user("ada")
+    agent = door.agents.create(actor, DRAFT.model_copy(update={"dataset_ids": ("rules",)}))
+    assert door.agents.usable_datasets(actor, agent) == ("rules",)
+    put_into_state(door, "rules", "quarantined")
+    assert door.agents.usable_datasets(actor, agent) == ()
+
+
+def put_into_state(door: Door, dataset_id: str, state: str) -> None:
+    with door.store.write() as session:
+        session.get_one(Dataset, dataset_id).state = state

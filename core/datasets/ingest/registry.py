@@ -124,7 +124,8 @@ def publish(session: Session, versions: Mapping[str, str], now: datetime) -> Non
     for dataset_id, version in versions.items():
         dataset, source = session.get_one(Dataset, dataset_id), session.get_one(DatasetSource, dataset_id)
         apply_card(dataset, source.card)
-        dataset.active_version, dataset.updated_at, dataset.retired_at = version, now, None
+        dataset.active_version, dataset.state, dataset.state_reason = version, "indexed", ""
+        dataset.updated_at, dataset.retired_at = now, None
 
 
 def apply_card(dataset: Dataset, card: Mapping[str, Any]) -> None:

@@ -1,0 +1,133 @@
+"""Finds datasets by words and facets, a page at a time, with how many each value of a facet would leave.
+
+It reads no profile and no chunk, so that thousands of datasets are searched at once. It knows words, not meanings:
+every word of the text has to stand somewhere in a dataset's card, as a part of a longer word too.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from sqlalchemy import ColumnElement, Text, case, cast, literal, or_, select
+
+from core.datasets.catalog import MAX_PAGE, DatasetView, get_datasets
+from core.datasets.states import RETRIEVABLE
+from core.errors import DatasetError
+from core.store.database import Store
+from core.store.tables import Dataset
+
+Facet = Literal["category", "licence", "tier", "owner", "jurisdiction", "legal_basis", "purposes", "labels"]
+FACETS: tuple[Facet, ...] = get_args(Facet)
+LISTS: tuple[Facet, ...] = ("purposes", "labels")  # a dataset has several of them
+MAX_WORDS = 20
+Sort = Literal["best", "title", "newest"]
+
+_WEIGHTS = ((Dataset.title, 8), (Dataset.id, 4), (Dataset.category, 2), (Dataset.description, 1))
+_ALSO = (Dataset.owner, Dataset.source, cast(Dataset.labels, Text), cast(Dataset.columns, Text))
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogPage:
+    """A page of what was found.
+
+    Attributes:
+        total: Datasets that match text and facets, on all pages.
+        counts: For each facet, its values with how many datasets match when that value is chosen in it, the other
+            facets staying as they are; most frequent first.
+    """
+
+    datasets: tuple[DatasetView, ...]
+    total: int
+    offset: int
+    counts: dict[Facet, dict[str, int]]
+
+
+def search_catalog(
+    store: Store,
+    text: str = "",
+    *,
+    facets: Mapping[Facet, Collection[str]] | None = None,
+    sort: Sort = "best",
+    offset: int = 0,
+    limit: int = 50,
+) -> CatalogPage:
+    """Return a page of the datasets that hold every word of a text and have one of the values chosen in each facet.
+
+    Args:
+        store: The database.
+        text: Words; those in a title count more than those in a description. None finds all.
+        facets: Values that are chosen; a facet without values does not narrow.
+        sort: "best" is by title where there is no text.
+        offset: Datasets to leave out.
+        limit: 1 to MAX_PAGE.
+
+    Raises:
+        DatasetError: The page is out of bounds, or a facet is not known.
+    """
+    if offset < 0 or not 1 <= limit <= MAX_PAGE:
+        raise DatasetError(f"offset is at least 0 and limit 1 to {MAX_PAGE}; found offset {offset}, limit {limit}.")
+    chosen = {name: frozenset(values) for name, values in (facets or {}).items() if values}
+    unknown = sorted(set(chosen) - set(FACETS))
+    if unknown:
+        raise DatasetError(f"There is no facet {', '.join(unknown)}; known are {', '.join(FACETS)}.")
+    rows = _read(store, text.split()[:MAX_WORDS], sort)
+    counts: dict[Facet, Counter[str]] = {name: Counter() for name in FACETS}
+    ids = []
+    for dataset_id, values in rows:
+        failed = [name for name, wanted in chosen.items() if wanted.isdisjoint(values[name])]
+        if not failed:
+            ids.append(dataset_id)
+            for name in FACETS:
+                counts[name].update(values[name])
+        elif len(failed) == 1:
+            counts[failed[0]].update(values[failed[0]])
+    page = get_datasets(store, ids[offset : offset + limit])
+    ordered = {
+        name: dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))) for name, found in counts.items()
+    }
+    return CatalogPage(tuple(page), len(ids), offset, ordered)
+
+
+def _read(store: Store, words: Sequence[str], sort: Sort) -> list[tuple[str, dict[Facet, tuple[str, ...]]]]:
+    """Return the datasets that hold every word, best first, with their values of each facet."""
+    columns = [cast(getattr(Dataset, name), Text) if name in LISTS else getattr(Dataset, name) for name in FACETS]
+    query = select(Dataset.id, *columns).where(Dataset.state == RETRIEVABLE, Dataset.active_version.is_not(None))
+    query = query.where(*(_holds(word) for word in words))
+    order: list[ColumnElement[Any]] = [Dataset.title.expression, Dataset.id.expression]
+    if sort == "newest":
+        order = [Dataset.updated_at.desc(), *order]
+    elif sort == "best" and words:
+        order = [_rank(words).desc(), *order]
+    lists: dict[str, tuple[str, ...]] = {}
+    with store.read() as session:
+        rows = session.execute(query.order_by(*order)).all()
+    return [(row[0], dict(zip(FACETS, _values(row[1:], lists), strict=True))) for row in rows]
+
+
+def _values(row: Sequence[str | None], lists: dict[str, tuple[str, ...]]) -> list[tuple[str, ...]]:
+    values: list[tuple[str, ...]] = []
+    for name, value in zip(FACETS, row, strict=True):
+        if value is None:
+            values.append(())
+        elif name not in LISTS:
+            values.append((value,))
+        else:
+            if value not in lists:
+                lists[value] = tuple(json.loads(value))
+            values.append(lists[value])
+    return values
+
+
+def _holds(word: str) -> ColumnElement[bool]:
+    columns = [*(column for column, _ in _WEIGHTS), *_ALSO]
+    return or_(*(column.icontains(word, autoescape=True) for column in columns))
+
+
+def _rank(words: Sequence[str]) -> ColumnElement[int]:
+    total: ColumnElement[int] = literal(0)
+    for word in words:
+        for column, weight in _WEIGHTS:
+            total = total + case((column.icontains(word, autoescape=True), weight), else_=0)
+    return total
