@@ -1,0 +1,80 @@
+"""Answers a question by a query over a table of the datasets that were found, as evidence to quote like any other.
+
+What it can't read surely, or can't run within its limits, it leaves to the chunks.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.errors import DatasetError
+from core.schema import Evidence, digest_of
+from core.store.database import Store
+from core.store.tables import Dataset
+from core.tables.schema import StoredTable
+from core.tables.table_answerer import MOST_TABLES, TableAnswer, TableAnswerer
+from core.tables.table_store import TableStore
+
+ROWS_NAMED = 12
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TableEvidence:
+    """Joins the kept tables with what reads questions."""
+
+    store: Store
+    tables: TableStore
+    answerer: TableAnswerer
+
+    def __call__(self, question: str, versions: Mapping[str, str]) -> Evidence | None:
+        """Return the result of a query as evidence; None where no table surely answers.
+
+        Args:
+            question: As it was asked, or with the question before it where it is a follow-up.
+            versions: Dataset -> version, those that answer best first.
+        """
+        try:
+            answer = self.answerer.answer(question, self._tables_of(versions))
+        except DatasetError as exc:
+            _log.warning("A table question was left to the chunks: %s", exc)
+            return None
+        return None if answer is None else self._evidence(answer)
+
+    def _tables_of(self, versions: Mapping[str, str]) -> list[StoredTable]:
+        found: list[StoredTable] = []
+        for dataset_id, version in versions.items():
+            found += self.tables.tables(dataset_id, version)
+            if len(found) >= MOST_TABLES:
+                break
+        return found
+
+    def _evidence(self, answer: TableAnswer) -> Evidence:
+        table = answer.table
+        with self.store.read() as session:
+            dataset = session.get_one(Dataset, table.dataset_id)
+            title, licence = dataset.title, dataset.licence
+        return Evidence(
+            number=1,
+            chunk_id=digest_of([table.dataset_id, table.version, table.name, answer.sql]),
+            dataset_id=table.dataset_id,
+            dataset_version=table.version,
+            dataset_title=title,
+            document=table.title,
+            place=f"{_rows(answer.rows)}of {answer.rows_read}. Query: {answer.sql}",
+            licence=licence,
+            text=answer.sentence,
+            score=answer.confidence,
+            sentences=(answer.sentence,),
+            sentence_scores=(answer.confidence,),
+            answering=(0,),
+        )
+
+
+def _rows(rows: tuple[int, ...]) -> str:
+    """Name the rows behind a result: the first few, and that there are more."""
+    if not rows:
+        return "No rows "
+    more = " and more " if len(rows) > ROWS_NAMED else " "
+    return f"{'Row' if len(rows) == 1 else 'Rows'} {', '.join(map(str, rows[:ROWS_NAMED]))}{more}"
