@@ -57,6 +57,9 @@ class Settings(BaseSettings):
         default=0.65, ge=0, le=1, description="Score below which nothing found answers the question."
     )
 
+    ingest_workers: int = Field(
+        default=1, ge=1, le=64, description="Processes that read datasets; 1 reads in the command's own."
+    )
     max_upload_mb: int = Field(default=512, ge=1, le=65_536, description="Size that one upload of files may have.")
 
     guard_model: str = Field(

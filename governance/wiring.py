@@ -22,8 +22,12 @@ from core.rag.retriever import HybridRetriever
 from core.rag.support import SupportReader
 from core.rag.vectors import open_vectors
 from core.schema import Engine
+from core.tables.table_store import TableStore
 from governance.agents import AgentDraft
 from governance.dataset_jobs import DatasetJobs
+from governance.dataset_rules import load_dataset_rules
+from governance.dataset_scan import DatasetScanner
+from governance.datasets import DatasetGate
 from governance.dialogue import Dialogue
 from governance.errors import InputError
 from governance.governance_engine import GovernanceEngine
@@ -134,7 +138,16 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
         timer=time.perf_counter,
         new_id=new_id,
     )
-    datasets = DatasetManager(records.store, vectors, lexical, embedder, encoder, clock=utc_now)
+    datasets = DatasetManager(
+        records.store,
+        vectors,
+        lexical,
+        embedder,
+        encoder,
+        clock=utc_now,
+        tables=TableStore(settings.data_folder / "tables"),
+        gate=DatasetGate(records.ledger, rules=load_dataset_rules(), scan=DatasetScanner()),
+    )
     uploads = settings.data_folder / "uploads"
     return Workbench(
         records=records,

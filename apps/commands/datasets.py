@@ -4,14 +4,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.markup import escape
 from rich.table import Table
 
-from apps.commands.opening import opened_records, opened_workbench, out
+from apps.commands.ingest_bar import IngestBar
+from apps.commands.opening import err, opened_records, opened_workbench, out
 from core.datasets.catalog import get_dataset, list_chunks, list_datasets
+from core.datasets.ingest.executor import open_executor
+from core.datasets.ingest.naming import sources_at
 
 if TYPE_CHECKING:
-    from core.datasets.dataset_manager import Progress as Step
+    from core.datasets.ingest.progress import Outcome
+
+SHOWN_PROBLEMS = 5
+SHOWN_REFUSALS = 20
 
 app = typer.Typer(no_args_is_help=True, help="The datasets that agents answer from.")
 
@@ -39,17 +45,35 @@ def show(dataset_id: str, chunks: Annotated[int, typer.Option(help="How many chu
 
 
 @app.command()
-def add(paths: Annotated[list[Path], typer.Argument(help="Folders that hold a dataset.yaml and files.")]) -> None:
-    """Read, chunk, embed and index datasets; unchanged ones are left as they are."""
-    with opened_workbench() as workbench, _bar() as bar:
-        task = bar.add_task("Reading…", total=None)
-
-        def show_step(step: "Step") -> None:
-            bar.update(task, description=f"{step.dataset_id}: {step.stage}", completed=step.done, total=step.total)
-
-        for path in paths:
-            done = workbench.datasets.ingest(path, progress=show_step)
-            bar.console.print(f"{done.id}: {done.documents} documents, {done.chunks} chunks")
+def add(
+    paths: Annotated[list[Path], typer.Argument(help="Folders, files, ZIP archives, or copies of collections.")],
+    title: Annotated[str, typer.Option(help="Title of data that has no card.")] = "",
+    licence: Annotated[str, typer.Option(help="Licence of data that has no card; unknown if not said.")] = "",
+    tier: Annotated[str, typer.Option(help="Who may use data that has no card; internal if not said.")] = "",
+    category: Annotated[str, typer.Option(help="Category of data that has no card.")] = "",
+    skip_bad: Annotated[
+        bool, typer.Option(help="Leave out rows and files that can't be read, and report them.")
+    ] = False,
+    sync: Annotated[bool, typer.Option(help="Retire datasets that are no longer in the collection.")] = False,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Processes that read; 0 takes the setting.")] = 0,
+    executor: Annotated[str, typer.Option(help="Where datasets are read: local or ray.")] = "local",
+) -> None:
+    """Read, check, embed and index datasets; unchanged ones are left as they are, an interrupted run goes on."""
+    if executor not in ("local", "ray"):
+        raise typer.BadParameter("The executor is local or ray.")
+    with opened_workbench() as workbench:
+        found = [sources_at(path, title=title, licence=licence, tier=tier, category=category) for path in paths]
+        sources = [source for those, _ in found for source in those]
+        count = workers or workbench.records.settings.ingest_workers
+        with open_executor("ray" if executor == "ray" else "local", workers=count) as where, IngestBar(err) as bar:
+            outcome = workbench.datasets.ingest_sources(sources, skip_bad=skip_bad, executor=where, progress=bar.show)
+        if sync:
+            for those, collection in found:
+                if collection is not None:
+                    outcome.retired += workbench.datasets.retire_missing(collection, those)
+        _print_outcome(outcome)
+    if outcome.refused:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -60,6 +84,20 @@ def remove(dataset_id: str) -> None:
         out.print(f"Removed {dataset_id}. Past turns keep the digests of what they cited.")
 
 
-def _bar() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, transient=True)
+def _print_outcome(outcome: "Outcome") -> None:
+    for dataset_id, problems in outcome.problems.items():
+        for problem in problems[:SHOWN_PROBLEMS]:
+            out.print(f"[yellow]Left out[/] {dataset_id}: {escape(str(problem))}", highlight=False)
+        if len(problems) > SHOWN_PROBLEMS:
+            out.print(f"[yellow]Left out[/] {dataset_id}: {len(problems) - SHOWN_PROBLEMS} more")
+    for refusal in outcome.refused[:SHOWN_REFUSALS]:
+        out.print(f"[red]Refused[/] {refusal.dataset_id}: {escape(refusal.reason)}", highlight=False)
+    counts = (
+        (len(outcome.added), f"added ({outcome.chunks:,} chunks)"),
+        (len(outcome.unchanged), "unchanged"),
+        (len(outcome.waiting), "waiting for a reviewer"),
+        (len(outcome.refused), "refused; --skip-bad leaves out what can't be read"),
+        (len(outcome.retired), "retired"),
+    )
+    said = [f"{count:,} {what}" for count, what in counts if count]
+    out.print("Datasets: " + ("; ".join(said) or "none") + ".", highlight=False)

@@ -29,7 +29,7 @@ from core.rag.embedding import Embedder
 from core.rag.lexical import LexicalIndex
 from core.rag.vectors import VectorIndex
 from core.store.database import Store
-from core.store.tables import ChunkRow, Dataset, DatasetSource
+from core.store.tables import ChunkRow, Dataset, DatasetSource, DatasetVersion
 from core.tables.table_store import TableStore
 
 REBUILD = 5_000  # chunks held at once
@@ -72,13 +72,16 @@ class DatasetManager:
             progress: Called after each step.
 
         Raises:
-            DatasetError: The card or a file can't be used; the version that was active stays active.
+            DatasetError: The card or a file can't be used, or a reviewer has to approve it first; the version that
+                was active stays active.
             RetrievalError: An index can't be written, or another process is ingesting.
         """
         source = source_at(path, card)
         outcome = self.ingest_sources([source], skip_bad=skip_bad, progress=progress)
         for refusal in outcome.refused:
             raise DatasetError(refusal.reason)
+        if outcome.waiting:
+            raise DatasetError(f"{source.card.id} was read and waits for a reviewer: {self._reason(source.card.id)}")
         return get_dataset(self._store, source.card.id)
 
     def ingest_all(self, root: Path, *, progress: Report | None = None) -> list[DatasetView]:
@@ -156,7 +159,7 @@ class DatasetManager:
                 dataset = session.get(Dataset, dataset_id)
                 if dataset is None:
                     raise DatasetError(f"No dataset is called {dataset_id!r}.")
-                dataset.active_version = None
+                dataset.active_version, dataset.state = None, "retired"
                 dataset.retired_at = dataset.retired_at or self._clock()
                 source = session.get(DatasetSource, dataset_id)
                 if source is not None:
@@ -175,6 +178,13 @@ class DatasetManager:
                 count += len(page)
             writer.commit()
         return count
+
+    def _reason(self, dataset_id: str) -> str:
+        """Return why the version that was read last is not in use."""
+        with self._store.read() as session:
+            source = session.get_one(DatasetSource, dataset_id)
+            version = session.get_one(DatasetVersion, (dataset_id, source.version))
+            return str((version.approval or {}).get("reason", ""))
 
 
 def _silent(_: Progress) -> None:

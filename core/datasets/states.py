@@ -7,7 +7,7 @@ Only an indexed dataset is retrievable. A newer version of an indexed dataset is
 the old one stays in use; what was decided on a version is kept with it. Who may move what is the gate's to decide.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.datasets.card import DatasetCard
-from core.datasets.scan import ScanResult
+from core.datasets.scan import Scan, ScanResult
 from core.errors import DatasetError
 from core.store.database import Store
 from core.store.tables import Dataset
@@ -84,8 +84,8 @@ class Change:
 class Gate(Protocol):
     """What stands between data and its use; `governance.datasets.DatasetGate` does."""
 
-    def scan(self, texts: Iterable[str]) -> ScanResult:
-        """Look for personal data, secrets and planted instructions."""
+    scan: Scan
+    """Looks for personal data, secrets and planted instructions; can be sent to other processes."""
 
     def decide(self, card: DatasetCard, scan: ScanResult) -> Approval:
         """Approve a version by rule, let it wait for a reviewer, or quarantine it."""

@@ -1,0 +1,190 @@
+"""Ingests the public catalog of 5,000 tables into a fresh data folder: minutes, memory, disk, where the time goes.
+
+Run `python -m benchmarks.ingest [--datasets N] [--workers N]`; the folder of public data is EVALDATA. The second run
+over the same files shows what an unchanged catalog costs. Work in other processes counts as this one waits for it.
+"""
+
+import argparse
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import describe_machine
+from core.config import Settings
+from core.datasets.collections import read_collection
+from core.datasets.dataset_manager import DatasetManager
+from core.datasets.ingest.executor import open_executor
+from core.datasets.ingest.progress import Outcome, Progress
+from core.datasets.ingest.sources import Source
+from core.encoder.sentence_encoder import SentenceEncoder
+from core.rag.embedding import Embedder
+from core.rag.lexical import open_lexical
+from core.rag.vectors import open_vectors
+from core.tables.table_store import TableStore
+from governance.dataset_rules import load_dataset_rules
+from governance.dataset_scan import DatasetScanner
+from governance.datasets import DatasetGate
+from governance.records import open_records, utc_now
+
+ARCHIVE = Path(os.environ.get("EVALDATA", "evaldata")) / "catalog" / "datasets_5000.tar.zst"
+
+
+class Clock:
+    """Adds up the time that calls of a stage take."""
+
+    def __init__(self) -> None:
+        self.seconds: Counter[str] = Counter()
+
+    def wrap(self, target: Any, name: str, stage: str) -> None:
+        """Time a method of an object from now on."""
+        call: Callable[..., Any] = getattr(target, name)
+
+        def timed(*args: Any, **options: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return call(*args, **options)
+            finally:
+                self.seconds[stage] += time.perf_counter() - start
+
+        setattr(target, name, timed)
+
+
+class Memory:
+    """Watches the resident memory of this process and its children."""
+
+    def __init__(self) -> None:
+        self.peak = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "Memory":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.2):
+            self.peak = max(self.peak, sum(map(_resident, _family(os.getpid()))))
+
+
+def main() -> None:
+    """Unpack, ingest twice, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--datasets", type=int, default=0, help="only so many, evenly spread; 0 takes all")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--catalog", type=Path, help="where it is unpacked already")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, open_catalog(options.catalog) as root:
+        every = [Source(card, path, str(root)) for path, card in read_collection(root)]
+        step = len(every) / (options.datasets or len(every))
+        sources = [every[int(n * step)] for n in range(options.datasets or len(every))]
+        print(describe_machine())
+        run(Path(folder), sources, workers=options.workers)
+
+
+def run(home: Path, sources: list[Source], *, workers: int) -> None:
+    """Ingest into a fresh folder, then once more, and print both."""
+    settings = Settings(home=home)
+    records = open_records(settings)
+    embedder, encoder, clock = Embedder(), SentenceEncoder(), Clock()
+    vectors, lexical = open_vectors(settings), open_lexical(settings)
+    manager = DatasetManager(
+        records.store,
+        vectors,
+        lexical,
+        embedder,
+        encoder,
+        clock=utc_now,
+        tables=TableStore(home / "tables"),
+        gate=DatasetGate(records.ledger, rules=load_dataset_rules(), scan=DatasetScanner()),
+    )
+    embedder.embed(["warm up"])
+    for target, name, stage in (
+        (embedder, "embed", "embed chunks"),
+        (encoder, "passages", "embed sentences"),
+        (vectors, "add", "vector index"),
+        (vectors, "count", "check indexes"),
+        (lexical, "count", "check indexes"),
+        (manager._indexer, "_publish", "publish"),
+        (manager._intake, "_store_shelf", "store, decide"),
+    ):
+        clock.wrap(target, name, stage)
+    first_chunk = [0.0]
+    start = time.perf_counter()
+
+    def follow(step: Progress) -> None:
+        if step.stage == "stored":
+            first_chunk[0] = time.perf_counter() - start
+
+    with Memory() as memory, open_executor(workers=workers) as executor:
+        outcome = manager.ingest_sources(sources, skip_bad=True, executor=executor, progress=follow)
+        seconds = time.perf_counter() - start
+        again = time.perf_counter()
+        second = manager.ingest_sources(sources, skip_bad=True, executor=executor)
+        again = time.perf_counter() - again
+    records.close()
+    _print(outcome, clock, seconds=seconds, read=first_chunk[0], peak=memory.peak, disk=_size(home))
+    print(f"again          {again:.1f} s, {len(second.unchanged)} unchanged, {len(second.added)} added")
+
+
+def _print(outcome: Outcome, clock: Clock, *, seconds: float, read: float, peak: int, disk: int) -> None:
+    added, waiting, refused = len(outcome.added), len(outcome.waiting), len(outcome.refused)
+    rate = outcome.chunks / seconds
+    print(f"datasets       {added} added, {waiting} wait, {refused} refused, {outcome.chunks} chunks")
+    print(f"time           {seconds / 60:.1f} min, {rate:.0f} chunks/s; read after {read / 60:.1f} min")
+    print(f"memory         {peak / 2**30:.2f} GiB at most, this process and its workers")
+    print(f"disk           {disk / 2**20:.0f} MiB")
+    clock.seconds["read, scan (waited for)"] = read - clock.seconds["store, decide"]
+    for stage, spent in clock.seconds.most_common():
+        print(f"  {stage:24} {spent:7.1f} s  {spent / seconds:6.1%}")
+    print(f"  {'other':24} {seconds - sum(clock.seconds.values()):7.1f} s")
+    for refusal in outcome.refused[:5]:
+        print(f"  refused {refusal.dataset_id}: {refusal.reason[:150]}")
+
+
+@contextmanager
+def open_catalog(unpacked: Path | None) -> Iterator[Path]:
+    """Unpack the public catalog for a while, unless it is unpacked already; leave the program where it is not here."""
+    if unpacked is not None:
+        yield unpacked
+        return
+    if not ARCHIVE.is_file():
+        raise SystemExit(f"{ARCHIVE} is not here; this benchmark needs the public catalog.")
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["tar", "--zstd", "-xf", str(ARCHIVE), "-C", folder], check=True)
+        yield next(path.parent for path in Path(folder).rglob("index.csv"))
+
+
+def _family(pid: int) -> list[int]:
+    """Return a process and all below it."""
+    try:
+        tasks = Path(f"/proc/{pid}/task").iterdir()
+        children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except OSError:
+        return [pid]
+    return [pid, *(found for child in children for found in _family(child))]
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Tells which datasets a path means: a folder with a card, folders of them, a collection, or files without a card."""
+
+from pathlib import Path
+
+from core.datasets.card import CARD_NAME
+from core.datasets.collections import is_collection, read_collection
+from core.datasets.ingest.sources import Source, derive_card, folder_sources, refuse_twins, source_at
+from core.errors import DatasetError
+
+
+def sources_at(
+    path: Path, *, title: str = "", licence: str = "", tier: str = "", category: str = ""
+) -> tuple[list[Source], Path | None]:
+    """Return the datasets that a path means, and the collection that they make up, if any.
+
+    Args:
+        path: A folder with a card, a folder of such folders, a public collection's copy, or a file or folder without.
+        title: Of a dataset that has no card; its name when empty.
+        licence: Of a dataset that has no card; "unknown" when empty.
+        tier: Of a dataset that has no card; "internal" when empty.
+        category: Of a dataset that has no card; "General Knowledge" when empty.
+
+    Raises:
+        DatasetError: Nothing is there, a card is not valid, or two datasets share an id.
+    """
+    stated = bool(title or licence or tier or category)
+    if not path.exists():
+        raise DatasetError(f"{path} doesn't exist.")
+    if path.is_dir() and (path / CARD_NAME).is_file():
+        _refuse_stated(path, stated)
+        return [source_at(path)], None
+    if path.is_dir() and any(path.glob(f"*/{CARD_NAME}")):
+        _refuse_stated(path, stated)
+        return folder_sources(path), path
+    if path.is_dir() and is_collection(path):
+        _refuse_stated(path, stated)
+        root = str(path.resolve())
+        sources = [Source(card, file, root) for file, card in read_collection(path)]
+        refuse_twins(sources, path)
+        return sources, path
+    card = derive_card(path.resolve(), title=title, licence=licence, tier=tier, category=category)
+    return [Source(card, path)], None
+
+
+def _refuse_stated(path: Path, stated: bool) -> None:
+    if stated:
+        raise DatasetError(
+            f"{path} says itself what it is; change its {CARD_NAME} instead of giving a title or licence."
+        )
