@@ -47,7 +47,7 @@ def unpack(source: Source) -> Iterator[Source]:
         _check_sizes(archive, limit=MAX_BYTES)
         left = MAX_BYTES
         for number, member in enumerate(sorted(archive.infolist(), key=lambda member: member.filename)):
-            if member.is_dir() or (_is_hidden(member.filename) and not _leads_out(member.filename)):
+            if _is_passed_over(member.filename):
                 continue
             inner = replace(
                 source,
@@ -109,6 +109,8 @@ def _check_sizes(archive: zipfile.ZipFile, *, limit: int) -> None:
 def _refusal(member: zipfile.ZipInfo) -> str | None:
     if _leads_out(member.filename):
         return "its name leads out of the archive; refused."
+    if not member.filename:
+        return "has no name."
     if stat.S_ISLNK(member.external_attr >> 16):
         return "is a link; put the file itself there."
     if member.flag_bits & 1:
@@ -135,9 +137,12 @@ def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, *, limi
     return size
 
 
-def _is_hidden(name: str) -> bool:
+def _is_passed_over(name: str) -> bool:
+    """Whether a name is a folder's, or one that systems hide; one that leads outside is not passed over."""
+    if _leads_out(name):
+        return False
     parts = PurePosixPath(name).parts
-    return "__MACOSX" in parts or any(part.startswith(".") and part != ".." for part in parts)
+    return name.endswith("/") or "__MACOSX" in parts or any(part.startswith(".") for part in parts)
 
 
 def _shown(name: str) -> str:

@@ -51,6 +51,7 @@ def _rows(source: Source, batches: Any, schema: pa.Schema, kept: list[int]) -> I
             continue
         try:
             for batch in reader:
+                batch.validate(full=True)  # offsets that lie would else be followed out of the file
                 columns = [batch.column(i).to_pylist() for i in kept]
                 for values in zip(*columns, strict=True):
                     number += 1

@@ -84,6 +84,11 @@ class _Outline:
         if line:
             self._sections[-1][1].append(line)
 
+    def add_lines(self, text: str) -> None:
+        """End the line and add lines as they are, such as those of code."""
+        self.end_line()
+        self._sections[-1][1].extend(line.rstrip() for line in text.splitlines() if line.strip())
+
     def end_heading(self, level: int) -> None:
         """Make the line a heading."""
         heading = " ".join("".join(self._words).split())
@@ -108,6 +113,8 @@ def _walk(root: LexborNode, outline: _Outline) -> None:
             _leave(tag, outline)
         elif node.is_text_node:
             outline.add(node.text_content or "")
+        elif tag == "pre":
+            outline.add_lines(node.text())
         elif tag == "table" and _is_data(node):
             outline.end_line()
             _table(node, outline)

@@ -19,6 +19,7 @@ NUMBERED_LENGTH = 40
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00ad": "-"}
 _LIGATURE = re.compile("[" + "".join(_LIGATURES) + "]")
 _HYPHEN = re.compile(r"(\w+)-\n(\w+)")
+_NUMBERED = re.compile(r"[-•·▪–*]\s|\(?\d+(\.\d+)*[.)]?\s")
 _STARTS = re.compile(r"[-•·▪–*]\s|\(?\d+[.)]|[A-Z]")
 
 
@@ -43,7 +44,7 @@ def read_pdf(source: Source) -> Iterator[TextPart]:
     heads = _running_heads([lines for _, lines in pages])
     words = Counter(re.findall(r"[\w-]+", "\n".join(line for _, lines in pages for line in lines).lower()))
     for number, lines in pages:
-        kept = _without_heads(lines, heads)
+        kept = lines if number == 1 else _without_heads(lines, heads)  # the first page may hold the title itself
         text = "\n\n".join(_paragraphs(_join_hyphens("\n".join(kept), words).split("\n")))
         passages = chunk_text(text, title=source.title, place=f"Page {number}")
         if passages:
@@ -93,7 +94,7 @@ def _paragraphs(lines: Sequence[str]) -> list[str]:
     found: list[str] = []
     goes_on = False
     for line in lines:
-        if goes_on and found:
+        if goes_on and not (_NUMBERED.match(line) and found[-1][-1:] in ".!?:;"):
             found[-1] += f" {line}"
         else:
             found.append(line)

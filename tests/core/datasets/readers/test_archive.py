@@ -83,3 +83,9 @@ def test_an_unread_table_does_not_stop_the_next_part(write) -> None:
     path = write("z.zip", zipped({"a.csv": "a\n1\n2\n", "b.csv": "a\n3\n"}))
     parts = [part.file for part in read_parts(path) if isinstance(part, TablePart)]
     assert parts == ["z.zip/a.csv", "z.zip/b.csv"]
+
+
+def test_a_member_without_a_name_is_told(write, reading) -> None:
+    data = zipped({"x.md": "text"}).replace(b"x.md", b"\x00.md")
+    read = reading(write("z.zip", data))
+    assert (read.files, read.problems) == ([], ["z.zip/: has no name."])

@@ -71,3 +71,16 @@ def test_a_damaged_file_gives_what_is_whole_and_is_told(tmp_path: Path, reading)
     read = reading(path)
     assert 0 < len(read.rows[0]) < 5_000
     assert "damaged" in read.problems[0]
+
+
+def test_offsets_that_lie_are_told_and_not_followed(tmp_path: Path, reading) -> None:
+    offsets, text = pa.py_buffer(b"\x00\x00\x00\x00\xff\xff\xff\x7f\x02\x00\x00\x00"), pa.py_buffer(b"ab")
+    lying = pa.StringArray.from_buffers(2, offsets, text)
+    with (
+        pa.OSFile(str(tmp_path / "t.arrow"), "wb") as file,
+        pa.ipc.new_stream(file, pa.schema({"a": "string"})) as stream,
+    ):
+        stream.write_batch(pa.RecordBatch.from_arrays([lying], ["a"]))
+    read = reading(tmp_path / "t.arrow")
+    assert read.rows == [[]]
+    assert "damaged" in read.problems[0]

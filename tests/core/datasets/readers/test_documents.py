@@ -15,7 +15,8 @@ PAGE = """<!doctype html><html><head><title>The shop</title><style>p{}</style><s
 <div style="display: NONE">secret</div>
 <h2>List</h2><ul><li>One<ul><li>Inner</ul><li>Two</ul><p hidden>h</p>
 <table><tr><th>Item<th>Price<tr><td>Saw<td>12 &euro;<tr><td>Drill<td></table>
-<table><tr><td>only <i>placed</i></td><td>cells</td></tr></table><footer>(c)</footer></body></html>"""
+<table><tr><td>only <i>placed</i></td><td>cells</td></tr></table><pre>if x:
+    y()</pre><footer>(c)</footer></body></html>"""
 
 
 def test_web_pages_keep_headings_lists_and_tables_and_lose_the_rest(write, reading) -> None:
@@ -23,7 +24,7 @@ def test_web_pages_keep_headings_lists_and_tables_and_lose_the_rest(write, readi
     assert [(p.document, p.place) for p in read.passages] == [("Guide", "Introduction"), ("Guide", "List")]
     assert read.texts == [
         "Hello bold, world.\nNext line",
-        "One\nInner\nTwo\nItem: Saw | Price: 12 €\nItem: Drill\nonly placed\ncells",
+        "One\nInner\nTwo\nItem: Saw | Price: 12 €\nItem: Drill\nonly placed\ncells\nif x:\ny()",
     ]
     marked = "<title>T</title><body><p>Menu</p><main><p>Body.</p></main></body>"
     assert [(p.document, p.text) for p in reading(write("m.htm", marked)).passages] == [("T", "Body.")]
