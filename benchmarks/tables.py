@@ -1,9 +1,9 @@
 """Measures answers to questions about tables: `python -m benchmarks.tables [--all]`.
 
 Questions of WikiTableQuestions (in the folder that EVALDATA names) over tables that nothing was learnt from: 500 that
-are one operation away from their answer, drawn by seed, or all. Each answer comes from the query that ran in DuckDB over
-a table kept as Parquet, and is right only when it is exactly the data set's. Questions further away, and questions put
-to another question's table, say what is answered that should have been declined.
+are one operation away from their answer, drawn by seed, or all. Each answer comes from the query that ran in DuckDB
+over a table kept as Parquet, and is right only when it is exactly the data set's. Questions further away, and questions
+put to another question's table, say what is answered that should have been declined.
 """
 
 import argparse
@@ -113,7 +113,9 @@ def sort_questions(
     questions: Iterable[TableQuestion],
 ) -> tuple[list[TableQuestion], list[TableQuestion], list[TableQuestion]]:
     """Return questions one operation away, those that some other plan answers, and the rest."""
-    near, reachable, rest = [], [], []
+    near: list[TableQuestion] = []
+    reachable: list[TableQuestion] = []
+    rest: list[TableQuestion] = []
     for question in questions:
         hits = [c for c in candidates_of(question) if is_right(c.outcome.values, question.answer)]
         if any(is_one_operation(c, question.reading) for c in hits):

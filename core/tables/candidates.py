@@ -110,6 +110,8 @@ def _filters(question: Question, frame: Frame, mentions: Sequence[Mention]) -> l
         if not apart:
             continue
         both = tuple(sorted(set(a.rows) & set(b.rows)))
+        if a.condition == b.condition:
+            continue
         if both and len(both) < min(len(a.rows), len(b.rows)) + (a.condition.column != b.condition.column):
             filters.append(_Filter((a, b), both))
         if a.condition.column == b.condition.column and a.condition.view == "plain" and b.condition.view == "plain":

@@ -1,16 +1,16 @@
 """What speaks for and against a plan: named numbers that a trained model weighs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from core.tables.alike import likeness
 from core.tables.candidates import HIGH, LOW, Candidate
 from core.tables.frame import Frame, FrameColumn
 from core.tables.plan import Plan
 from core.tables.question import Mention, Question
-from core.tables.words import STOP_WORDS, plain
+from core.tables.words import NUMBER_WORDS, STOP_WORDS, plain
 
 ASKING = ("which", "what", "who", "when", "where", "how", "name", "whose", "whom", "tell", "in", "on", "list", "did")
 Features = dict[str, float]
@@ -23,6 +23,29 @@ class Reading:
     question: Question
     frame: Frame
     mentions: tuple[Mention, ...]
+
+    @cached_property
+    def _kept(self) -> dict[tuple[str | int, ...], tuple[str, ...]]:
+        return {}
+
+    def kept(self, key: tuple[str | int, ...], make: Callable[[], Iterator[str]]) -> tuple[str, ...]:
+        """Return names that many plans share, made once."""
+        if key not in self._kept:
+            self._kept[key] = tuple(make())
+        return self._kept[key]
+
+    @cached_property
+    def choices(self) -> list[tuple[Mention, Mention]]:
+        """Pairs of cells of one column with "or" between them."""
+        pairs = combinations([m for m in self.mentions if m.whole], 2)
+        return [(a, b) for a, b in pairs if a.condition.column == b.condition.column and _between(self, a, b) == "or"]
+
+    @cached_property
+    def asks_for_many(self) -> bool:
+        """Whether the word that is asked for is a plural, as in "which two countries"."""
+        words = self.question.words
+        behind = words[self.asked_at + 1 : self.asked_at + 4] if words[self.asked_at] in ("which", "what") else ()
+        return any(w.endswith("s") and not w.endswith("ss") and w not in STOP_WORDS for w in behind)
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -137,23 +160,25 @@ def features_of(reading: Reading, candidate: Candidate) -> Features:
     found: Features = {}
     plan = candidate.plan
     op = plan.operation if plan.view == "number" else f"{plan.operation} {plan.view}"
-    for name in _operation(reading, op, candidate):
-        found[name] = 1.0
+    compared = tuple(c.comparison for c in (*plan.where, *plan.either))
+    names = reading.kept(
+        ("operation", op, len(plan.where), len(plan.either), *compared), lambda: _operation(reading, op, plan)
+    )
     for name, value in _numbers(reading, candidate):
         if value:
             found[name] = value
             found[f"{op}|{name}"] = value
     if plan.column is not None:
-        for name in _shown(reading, op, reading.frame.by_name[plan.column]):
-            found[name] = 1.0
+        shown = reading.frame.by_name[plan.column]
+        names += reading.kept(("shown", op, plan.column), lambda: _shown(reading, op, shown))
     if plan.by is not None:
-        for name in _order(reading, op, reading.frame.by_name[plan.by]):
-            found[name] = 1.0
+        by = reading.frame.by_name[plan.by]
+        names += reading.kept(("order", op, plan.by), lambda: _order(reading, op, by))
+    found.update(dict.fromkeys(names, 1.0))
     return found
 
 
-def _operation(reading: Reading, op: str, candidate: Candidate) -> Iterator[str]:
-    plan = candidate.plan
+def _operation(reading: Reading, op: str, plan: Plan) -> Iterator[str]:
     shape = f"{len(plan.where)}{len(plan.either)}"
     yield f"op={op}"
     yield f"op={op}|shape={shape}"
@@ -219,6 +244,7 @@ def _numbers(reading: Reading, candidate: Candidate) -> Iterator[tuple[str, floa
     values = outcome.values
     yield f"values={min(len(values), 4)}", 1.0
     yield f"values={min(len(values), 2)}|asks={reading.asks}", 1.0
+    yield f"values={min(len(values), 2)}|asks for many={reading.asks_for_many}", 1.0
     said = [isinstance(v, str) and f" {plain(v)} " in reading.question.joined for v in values]
     yield "says answer", float(any(said))
     yield "says all of answer", float(all(said) and len(said) > 0)
@@ -262,6 +288,7 @@ def _columns(reading: Reading, plan: Plan) -> Iterator[tuple[str, float]]:
         yield "shown alike what is asked", asked[plan.column]
         yield "shown less alike what is asked than others", max(asked.values()) - asked[plan.column]
         column = reading.frame.by_name[plan.column]
+        yield "shown is the condition's", float(plan.column in {c.column for c in (*plan.where, *plan.either)})
         yield "shown differs by row", float(column.different == reading.frame.rows)
         yield "shown hardly differs", float(column.different < 0.2 * reading.frame.rows)
         yield "shown named", share
@@ -285,7 +312,19 @@ def _columns(reading: Reading, plan: Plan) -> Iterator[tuple[str, float]]:
         yield "only order", float(len(numbers) == 1)
 
 
+def _between(reading: Reading, one: Mention, other: Mention) -> str:
+    """Return the word that joins two mentions, if it stands alone between them."""
+    first, second = sorted((one, other), key=lambda m: m.start)
+    words = [w for w in reading.question.words[first.end : second.start] if w not in ("the", "a", "an", "in", "on")]
+    return words[0] if len(words) == 1 and words[0] in ("or", "and", "than", "to") else "others"
+
+
 def _conditions(reading: Reading, used: Sequence[Mention]) -> Iterator[tuple[str, float]]:
+    if len(used) == 2:
+        between = _between(reading, used[0], used[1])
+        yield f"conditions joined by {between}", 1.0
+        yield "conditions in one column", float(used[0].condition.column == used[1].condition.column)
+    yield "missed either", float(any(a not in used or b not in used for a, b in reading.choices))
     yield "words quoted", min(sum(m.end - m.start for m in used), 10) / 5
     yield "whole cells", float(sum(m.whole for m in used))
     yield "parts of cells", float(sum(not m.whole and m.condition.view == "plain" for m in used))
@@ -298,6 +337,9 @@ def _conditions(reading: Reading, used: Sequence[Mention]) -> Iterator[tuple[str
         yield "whole rival", float(not m.whole and any(o.whole for o in rivals))
         yield "rivals", min(len(rivals), 4) / 2
         yield "condition of one word", float(m.end - m.start == 1)
+        quoted = reading.question.words[m.start : m.end]
+        yield "condition is a number's word", float(m.end - m.start == 1 and quoted[0] in NUMBER_WORDS)
+        yield "condition's stop words", sum(w in STOP_WORDS for w in quoted) / len(quoted)
         yield "condition is a number", float(all(w[0].isdigit() for w in reading.question.words[m.start : m.end]))
         beside = set(reading.question.stems[max(0, m.start - 3) : m.start] + reading.question.stems[m.end : m.end + 2])
         yield "condition's column beside it", float(bool(beside & set(column.stems)))

@@ -10,6 +10,7 @@ import json
 import math
 import random
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -37,6 +38,7 @@ class TablesRecipe:
     Attributes:
         seen: In how many questions a feature must occur.
         decay: Weight of the squared weights beside the mean loss of a question.
+        unseen: Questions that the second model learns from.
         strangers: Questions about other tables among the rows of the second model.
         most_wrong: Share of the questions one operation away that may be answered wrongly at the threshold.
     """
@@ -44,7 +46,8 @@ class TablesRecipe:
     seen: int = 6
     decay: float = 2e-4
     steps: int = 40
-    strangers: int = 1_000
+    unseen: int = 1_800
+    strangers: int = 800
     confidence_decay: float = 3e-4
     most_wrong: float = 0.08
     smallest_weight: float = 0.02
@@ -61,6 +64,7 @@ class Rows:
     starts: NDArray[np.int64]
     first: NDArray[np.int64]
     right: Floats
+    halves: list[int]
 
 
 def read_rows(questions: Sequence[TableQuestion], *, seen: int) -> Rows:
@@ -69,12 +73,14 @@ def read_rows(questions: Sequence[TableQuestion], *, seen: int) -> Rows:
     counts: Counter[int] = Counter()
     entries: list[NDArray[np.int32]] = []
     values: list[NDArray[np.float32]] = []
-    sizes, first, right = [], [0], []
+    sizes, first, right, halves = [], [0], [], []
     for question in questions:
         candidates = candidates_of(question)
         hits = [is_right(c.outcome.values, question.answer) for c in candidates]
         if not any(hits):
             continue
+        near = [hit and is_one_operation(c, question.reading) for c, hit in zip(candidates, hits, strict=True)]
+        hits = near if any(near) else hits  # a plan further away than needed yields the answer by chance
         known: set[int] = set()
         for candidate in candidates:
             found = features_of(question.reading, candidate)
@@ -83,6 +89,7 @@ def read_rows(questions: Sequence[TableQuestion], *, seen: int) -> Rows:
             entries.append(np.array(named, dtype=np.int32))
             values.append(np.array(list(found.values()), dtype=np.float32))
         counts.update(known)
+        halves.append(_half(question))
         right += hits
         first.append(len(right))
     kept = np.full(len(ids), -1, dtype=np.int32)
@@ -95,7 +102,13 @@ def read_rows(questions: Sequence[TableQuestion], *, seen: int) -> Rows:
         sizes.append(len(entries[n]))
     starts = np.concatenate([[0], np.cumsum(sizes)])
     return Rows(
-        names, np.concatenate(entries), np.concatenate(values), starts, np.array(first), np.array(right, dtype=float)
+        names,
+        np.concatenate(entries),
+        np.concatenate(values),
+        starts,
+        np.array(first),
+        np.array(right, dtype=float),
+        halves,
     )
 
 
@@ -105,8 +118,8 @@ def candidates_of(question: TableQuestion) -> list[Candidate]:
 
 
 def half_of(rows: Rows, half: int) -> Rows:
-    """Return every second question's rows."""
-    chosen = [q for q in range(len(rows.first) - 1) if q % 2 == half]
+    """Return the rows of the questions of one half."""
+    chosen = [q for q, of in enumerate(rows.halves) if of == half]
     candidates = np.concatenate([np.arange(rows.first[q], rows.first[q + 1]) for q in chosen])
     places = np.concatenate([np.arange(rows.starts[c], rows.starts[c + 1]) for c in candidates])
     return replace(
@@ -116,7 +129,12 @@ def half_of(rows: Rows, half: int) -> Rows:
         starts=np.concatenate([[0], np.cumsum(np.diff(rows.starts)[candidates])]),
         first=np.concatenate([[0], np.cumsum(np.diff(rows.first)[chosen])]),
         right=rows.right[candidates],
+        halves=[half] * len(chosen),
     )
+
+
+def _half(question: TableQuestion) -> int:
+    return zlib.crc32(question.id.encode()) % 2
 
 
 def fit_plans(rows: Rows, recipe: TablesRecipe) -> Weights:
@@ -230,7 +248,7 @@ def main() -> None:
     learnt = [q for q in questions if q.split == "learn"]
     rows = read_rows(learnt, seen=recipe.seen)
     plans = fit_plans(rows, recipe)
-    unseen = _unseen(learnt, [fit_plans(half_of(rows, half), recipe) for half in (0, 1)], rows, recipe)
+    unseen = _unseen(learnt, [fit_plans(half_of(rows, half), recipe) for half in (0, 1)], recipe)
     sure = fit_confidence([(c.features, c.right) for c in unseen], recipe)
     tuned = [c for q in questions if q.split == "tune" and (c := choose(q, plans)) is not None and c.near]
     confidences = [confidence_of(c.features, sure) for c in tuned]
@@ -250,18 +268,12 @@ def main() -> None:
     sys.stdout.write(json.dumps({name: card[name] for name in ("threshold", "questions_learnt", "chosen_on")}) + "\n")
 
 
-def _unseen(
-    questions: Sequence[TableQuestion], halves: Sequence[Weights], rows: Rows, recipe: TablesRecipe
-) -> list[Chosen]:
+def _unseen(questions: Sequence[TableQuestion], halves: Sequence[Weights], recipe: TablesRecipe) -> list[Chosen]:
     """Choose for each question by the weights of the half that it isn't in, and for questions about other tables."""
     generator = random.Random(recipe.seed)  # noqa: S311
-    found, answered = [], 0
-    for question in questions:
-        candidates = candidates_of(question)
-        known = any(is_right(c.outcome.values, question.answer) for c in candidates)
-        # Halves count the questions that a plan answers; the others are in neither.
-        chosen = choose(question, halves[1 - answered % 2])
-        answered += known
+    found = []
+    for question in generator.sample(questions, min(recipe.unseen, len(questions))):
+        chosen = choose(question, halves[1 - _half(question)])
         found += [chosen] if chosen else []
     for _ in range(recipe.strangers):
         question, other = generator.sample(questions, 2)
