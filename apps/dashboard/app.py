@@ -24,6 +24,7 @@ def draw() -> None:
     scores: Visibility = "visible" if may(actor, "scorecard.view") else "hidden"
     ledger: Visibility = "visible" if may(actor, "ledger.verify") else "hidden"
     reviews: Visibility = "visible" if may(actor, "review.decide") else "hidden"
+    datasets: Visibility = "visible" if may(actor, "dataset.review") else "hidden"
     pages = [
         st.Page("overview_page.py", title="Overview", icon=":material/monitoring:", default=True, visibility=scores),
         st.Page(
@@ -31,6 +32,9 @@ def draw() -> None:
         ),
         st.Page("turns_page.py", title="Turns", icon=":material/list_alt:", url_path="turns"),
         st.Page("review_page.py", title="Review", icon=":material/person:", url_path="review", visibility=reviews),
+        st.Page(
+            "datasets_page.py", title="Datasets", icon=":material/database:", url_path="datasets", visibility=datasets
+        ),
         st.Page("policies_page.py", title="Policies", icon=":material/policy:", url_path="policies"),
         st.Page("ledger_page.py", title="Ledger", icon=":material/verified:", url_path="ledger", visibility=ledger),
         st.Page("turn_page.py", title="One turn", url_path="turn", visibility="hidden"),
