@@ -16,18 +16,9 @@ TINY = ("--limit", "10", "--groups-per-step", "5", "--report-every", "1")
 
 
 @pytest.fixture(scope="module")
-def data(source_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("groups")
-    build = ("--source", str(source_folder), "--scale", "0.004", "--only-build")
-    main([str(folder), "--output", str(folder / "unused"), *build])
-    assert not (folder / "unused").exists()
-    return folder
-
-
-@pytest.fixture(scope="module")
-def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(group_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("readers")
-    main([str(data), "--output", str(output), "--epochs", "6", "--workers", "1", *TINY])
+    main([str(group_folder), "--output", str(output), "--epochs", "4", "--workers", "1", *TINY])
     return output
 
 
@@ -40,10 +31,10 @@ def losses_of(model: dict[str, Any]) -> list[float]:
 
 
 @pytest.mark.slow
-def test_building_leaves_the_groups_and_the_baselines(data: Path) -> None:
-    names = {path.name for path in data.iterdir()}
+def test_building_leaves_the_groups_and_the_baselines(group_folder: Path) -> None:
+    names = {path.name for path in group_folder.iterdir()}
     assert names == {"train.jsonl.gz", "q_test.jsonl.gz", "facts_test.jsonl.gz", "baselines.json"}
-    baselines = json.loads((data / "baselines.json").read_text())
+    baselines = json.loads((group_folder / "baselines.json").read_text())
     assert set(baselines["figures"]) == {"cosine", "words"}
     assert baselines["groups"]["facts_test"] > 0
 
@@ -73,16 +64,16 @@ def test_a_run_leaves_each_reader_and_its_figures(run: Path) -> None:
 def test_the_loss_falls_in_a_run(run: Path) -> None:
     for model in report_of(run)["models"].values():
         losses = losses_of(model)
-        assert len(losses) >= 12
-        assert sum(losses[-4:]) < sum(losses[:4])
+        assert len(losses) >= 8
+        assert sum(losses[-3:]) < sum(losses[:3])
 
 
 @pytest.mark.slow
 def test_a_run_that_breaks_off_keeps_what_was_done(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    group_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(TrainingError, match="loss is nan"):
-        main([str(data), "--output", str(tmp_path), "--epochs", "2", "--student-rate", "inf", *TINY])
+        main([str(group_folder), "--output", str(tmp_path), "--epochs", "2", "--student-rate", "inf", *TINY])
     assert {path.name for path in tmp_path.iterdir()} == {"reader.json", "teacher.safetensors"}
     report = report_of(tmp_path)
     assert list(report["models"]) == ["teacher"]
@@ -95,11 +86,11 @@ def test_a_run_that_breaks_off_keeps_what_was_done(
 
 @pytest.mark.slow
 def test_what_the_time_does_not_allow_is_not_measured(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    group_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept = (data / "baselines.json").read_bytes()
-    main([str(data), "--output", str(tmp_path), "--max-seconds", "0", "--limit", "1"])
-    assert (data / "baselines.json").read_bytes() == kept  # of all the groups, not of one
+    kept = (group_folder / "baselines.json").read_bytes()
+    main([str(group_folder), "--output", str(tmp_path), "--max-seconds", "0", "--limit", "1"])
+    assert (group_folder / "baselines.json").read_bytes() == kept  # of all the groups, not of one
     assert report_of(tmp_path)["models"] == {"teacher": None, "student3": None, "student2": None}
     out = capsys.readouterr().out
     assert "student2 is not trained: the time is up." in out

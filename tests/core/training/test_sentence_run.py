@@ -10,7 +10,6 @@ from core.encoder.minilm import minilm_folder
 from core.encoder.packing import load_tokenizer
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.errors import TrainingError
-from core.training import reader_run
 from core.training.reader_data import Group, Labelled
 from core.training.sentence_run import KEPT_OUT, is_kept_out, main
 from core.training.sentence_vectors import (
@@ -60,11 +59,9 @@ def test_training_brings_questions_and_answers_together(nothing_from: float) -> 
 
 @pytest.mark.slow
 def test_a_run_exports_an_encoder_that_the_product_reads(
-    source_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    group_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    build = ("--source", str(source_folder), "--scale", "0.004", "--only-build")
-    reader_run.main([str(tmp_path), "--output", str(tmp_path / "unused"), *build])
-    main([str(tmp_path), "--output", str(tmp_path / "encoder"), "--max-steps", "2", "--limit", "12"])
+    main([str(group_folder), "--output", str(tmp_path / "encoder"), "--max-steps", "2", "--limit", "12"])
     card = json.loads((tmp_path / "encoder" / "model.json").read_text())
     assert card["steps"] == 2
     assert set(card["figures"]["trained"]) == {"q_test", "facts_test"}
