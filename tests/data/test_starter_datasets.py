@@ -11,8 +11,9 @@ from typing import Any, get_args
 import pytest
 
 from core.datasets.card import Category, DatasetCard, load_card
-from core.datasets.readers import list_files, read_file
-from core.rag.chunking import Passage
+from core.datasets.readers import list_files, read_parts
+from core.datasets.schema import TablePart
+from core.rag.chunking import Passage, chunk_table
 
 DATA = Path(__file__).parents[2] / "data"
 FOLDERS = sorted(path.parent for path in DATA.glob("datasets/*/dataset.yaml"))
@@ -45,7 +46,13 @@ def of(folder: Path) -> DatasetCard:
 
 @cache
 def passages_of(folder: Path) -> list[Passage]:
-    return [passage for path in list_files(folder) for passage in read_file(path)]
+    found: list[Passage] = []
+    for part in read_parts(folder):
+        if isinstance(part, TablePart):
+            found += chunk_table(part.header, list(part.rows), title=part.title)
+        else:
+            found += part.passages
+    return found
 
 
 @cache

@@ -15,7 +15,6 @@ from core.datasets.readers.text import read_markdown, read_plain
 from core.datasets.readers.word import read_word
 from core.datasets.schema import TablePart, TextPart
 from core.errors import DatasetError
-from core.rag.chunking import Passage, chunk_table
 
 MAX_FILES = 5_000
 _STATE = {"state.json", "dataset_info.json", "dataset_dict.json"}  # what `datasets` writes beside its Arrow files
@@ -41,15 +40,12 @@ def read_parts(path: Path, *, on_problem: OnProblem | None = None) -> Iterator[P
 
 
 def list_files(folder: Path) -> list[Path]:
-    """Return a folder's files in a fixed order, hidden ones and the card left out.
+    """Return the files of a folder that `read_parts` reads, in a fixed order: no hidden ones, card, links or pipes.
 
     Raises:
-        DatasetError: There is none, there are too many, or one is a link.
+        DatasetError: There is none, or there are too many.
     """
-    found = _visible(folder)
-    links = [str(p.relative_to(folder)) for p in found if p.is_symlink()]
-    if links:
-        raise DatasetError(f"{folder} holds links ({', '.join(links[:5])}); put the files themselves there.")
+    found = [path for path in _visible(folder) if path.is_file() and not path.is_symlink()]
     _check_count(folder, found)
     return found
 
@@ -124,22 +120,3 @@ _READERS: dict[str, Callable[[Source], Iterator[Part]]] = {
     ".parquet": read_parquet,
     ".arrow": read_arrow,
 }
-
-
-def read_file(path: Path, *, description: str = "") -> list[Passage]:
-    """Return the passages of one file, tables cut into rows; the first problem is refused.
-
-    Args:
-        path: The file.
-        description: Said in the card chunk of a table.
-
-    Raises:
-        DatasetError: Something in it can't be read.
-    """
-    passages: list[Passage] = []
-    for part in read_parts(path):
-        if isinstance(part, TextPart):
-            passages += part.passages
-        else:
-            passages += chunk_table(part.header, list(part.rows), title=part.title, description=description)
-    return passages

@@ -82,6 +82,7 @@ def test_what_is_no_file_is_told_and_never_waited_for(write, reading, tmp_path: 
     os.mkfifo(tmp_path / "c.csv")
     read = reading(tmp_path)
     assert (read.files, len(read.problems)) == (["b.md"], 2)
+    assert list_files(tmp_path) == [tmp_path / "b.md"]
     assert read.problems[0] == "a.md: is a link; put the file itself there."
     with pytest.raises(DatasetError, match="is a link"):
         read_all(tmp_path)

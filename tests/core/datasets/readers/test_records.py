@@ -1,11 +1,9 @@
 import json
 
-from core.datasets.readers import read_file
 
-
-def test_jsonl_gives_a_chunk_per_record(write) -> None:
+def test_jsonl_gives_a_chunk_per_record(write, reading) -> None:
     path = write("tickets.jsonl", '{"id": "T-1", "ok": true, "n": 3, "gone": null}\n\n{"problem": "Stuck."}\n')
-    first, second = read_file(path)
+    first, second = reading(path).passages
     assert (first.document, first.place, first.text) == ("Tickets", "T-1", "Id: T-1\nOk: yes\nN: 3")
     assert (second.place, second.text) == ("Record 2", "Problem: Stuck.")
 
