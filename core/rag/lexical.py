@@ -6,7 +6,8 @@ languages are found by whole words.
 
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -113,13 +114,20 @@ class LexicalIndex:
 
     def search(self, text: str, *, versions: Sequence[str], top_k: int) -> list[tuple[str, float]]:
         """Return the best chunks of these versions as (chunk id, BM25 score), best first."""
-        terms = list(dict.fromkeys(self.terms(text)))[:MAX_TERMS]
-        if not versions or not terms or top_k < 1:
+        return self._ranked(text, self._within("version", versions), top_k=top_k) if versions else []
+
+    def scores(self, text: str, *, ids: Sequence[str]) -> dict[str, float]:
+        """Return the BM25 scores of those of these chunks that hold a word of the text, as `search` gives them."""
+        return dict(self._ranked(text, self._within("id", ids), top_k=len(ids)))
+
+    def _ranked(self, text: str, within: tantivy.Query, *, top_k: int) -> list[tuple[str, float]]:
+        terms = dict(Counter(self.terms(text)).most_common(MAX_TERMS))
+        if not terms or top_k < 1:
             return []
         with _as_retrieval_error("searched"):
             self._index.reload()
             searcher = self._index.searcher()
-            hits = searcher.search(self._query(terms, versions), limit=top_k, count=False).hits
+            hits = searcher.search(self._query(terms, within), limit=top_k, count=False).hits
             return [(searcher.doc(address)["id"][0], score) for score, address in hits]
 
     def count(self, version: str) -> int:
@@ -127,21 +135,20 @@ class LexicalIndex:
         with _as_retrieval_error("searched"):
             self._index.reload()
             searcher = self._index.searcher()
-            return len(searcher.search(self._within([version]), limit=max(1, searcher.num_docs)).hits)
+            return len(searcher.search(self._within("version", [version]), limit=max(1, searcher.num_docs)).hits)
 
-    def _query(self, terms: Sequence[str], versions: Sequence[str]) -> tantivy.Query:
-        query, should = tantivy.Query, tantivy.Occur.Should
-        words = [(should, query.term_query(self._schema, "text", term)) for term in terms]
-        headings = [
-            (should, query.boost_query(query.term_query(self._schema, "heading", term), HEADING_BOOST))
-            for term in terms
+    def _query(self, terms: Mapping[str, int], within: tantivy.Query) -> tantivy.Query:
+        """Return a query in which a word counts as often as it was said."""
+        query, must = tantivy.Query, tantivy.Occur.Must
+        words = [
+            (tantivy.Occur.Should, query.boost_query(query.term_query(self._schema, field, term), times * weight))
+            for field, weight in (("text", 1.0), ("heading", HEADING_BOOST))
+            for term, times in terms.items()
         ]
-        within = query.const_score_query(self._within(versions), 0.0)
-        must = tantivy.Occur.Must
-        return query.boolean_query([(must, within), (must, query.boolean_query([*words, *headings]))])
+        return query.boolean_query([(must, query.const_score_query(within, 0.0)), (must, query.boolean_query(words))])
 
-    def _within(self, versions: Sequence[str]) -> tantivy.Query:
-        return tantivy.Query.term_set_query(self._schema, "version", list(versions))
+    def _within(self, field: str, values: Sequence[str]) -> tantivy.Query:
+        return tantivy.Query.term_set_query(self._schema, field, list(values))
 
 
 def open_lexical(settings: Settings) -> LexicalIndex:

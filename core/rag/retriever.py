@@ -1,10 +1,10 @@
-"""Finds evidence: dense and lexical search side by side, fused, then read sentence by sentence.
+"""Finds evidence: dense and lexical search side by side, their scores fused, then read sentence by sentence.
 
 Only the active versions of the given datasets are searched, and one answer never mixes two versions of a dataset:
 when a version was replaced meanwhile, the search runs again. Who may use which dataset is decided by the caller.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from core.encoder.sentence_encoder import SentenceEncoder, Vectors
 from core.errors import RetrievalError
 from core.rag.chunking import sentence_heading
 from core.rag.embedding import DIMENSIONS, Embedder
+from core.rag.fusion import fuse_scores
 from core.rag.lexical import LexicalIndex
 from core.rag.question import needs_evidence, question_parts, search_query
 from core.rag.reader import Reader
@@ -26,10 +27,12 @@ from core.store.tables import ChunkRow, Dataset
 
 DEPTH = 50  # results taken from each index
 READ = 16  # fused results that are read
-RRF_K = 60  # reciprocal rank fusion, Cormack, Clarke and Buettcher 2009
 NEAREST = 3
 NEARLY = 0.45  # of the best sentence's odds: a second sentence with as much is quoted too
 ATTEMPTS = 3
+
+TableAnswers = Callable[[str, Mapping[str, str]], Evidence | None]
+"""Answers a question from the tables of datasets, given with their versions, those found first before the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,20 @@ class HybridRetriever:
         reader: Reader,
         *,
         threshold: float,
+        table_answers: TableAnswers | None = None,
     ) -> None:
-        """Take the parts, and the sentence score below which nothing answers."""
+        """Take the parts, and the sentence score below which nothing answers.
+
+        Args:
+            store: Holds the chunks.
+            vectors: Finds chunks by meaning.
+            lexical: Finds chunks by words.
+            embedder: Makes the query's vector.
+            encoder: Reads sentences by meaning.
+            reader: Scores sentences.
+            threshold: Of a sentence's score.
+            table_answers: Answers by a query over a table; None for answers from chunks alone.
+        """
         self._store = store
         self._vectors = vectors
         self._lexical = lexical
@@ -70,6 +85,7 @@ class HybridRetriever:
         self._encoder = encoder
         self._reader = reader
         self._threshold = threshold
+        self._table_answers = table_answers
 
     def retrieve(self, conversation: Sequence[Message], *, dataset_ids: Sequence[str], top_k: int) -> Retrieval:
         """Return evidence for the last user message, from the active versions of these datasets only.
@@ -95,11 +111,12 @@ class HybridRetriever:
 
     def _search(self, query: str, versions: dict[str, str]) -> list[tuple[str, float]]:
         """Return (chunk id, cosine similarity) of the best fused results."""
-        within = sorted(versions.values())
-        dense = dict(self._vectors.search(self._embedder.embed([query])[0], versions=within, top_k=DEPTH))
-        lexical = [chunk_id for chunk_id, _ in self._lexical.search(query, versions=within, top_k=DEPTH)]
-        least = min(dense.values(), default=0.0)
-        return [(chunk_id, dense.get(chunk_id, least)) for chunk_id in fuse_ranks([list(dense), lexical])[:READ]]
+        within, vector = sorted(versions.values()), self._embedder.embed([query])[0]
+        dense = dict(self._vectors.search(vector, versions=within, top_k=DEPTH))
+        lexical = dict(self._lexical.search(query, versions=within, top_k=DEPTH))
+        lexical |= self._lexical.scores(query, ids=[i for i in dense if i not in lexical])
+        dense |= self._vectors.similarities(vector, ids=[i for i in lexical if i not in dense])
+        return [(chunk_id, dense[chunk_id]) for chunk_id, _ in fuse_scores(dense, lexical)[:READ]]
 
     def _read(self, session: Session, query: str, found: Sequence[tuple[str, float]], *, top_k: int) -> Retrieval:
         wanted = select(ChunkRow).where(ChunkRow.id.in_([i for i, _ in found]))
@@ -110,9 +127,14 @@ class HybridRetriever:
         answers = choose_answers([each.by_part for each in scored], threshold=self._threshold)
         evidence = [_evidence(each, answering) for each, answering in zip(scored, answers, strict=True)]
         ranked = sorted(evidence, key=lambda e: (not e.answering, -e.score))[:top_k]
+        versions = {rows[i].dataset_id: rows[i].version for i, _ in found if i in rows}
+        computed = self._table_answers(query, versions) if self._table_answers else None
+        if computed is not None:
+            beside = [replace(each, answering=()) for each in ranked]
+            return _found([computed, *beside][:top_k])
         if not ranked or ranked[0].score < self._threshold:
             return Retrieval("nothing", nearest=tuple(dict.fromkeys(e.document for e in ranked))[:NEAREST])
-        return Retrieval("found", tuple(replace(e, number=n) for n, e in enumerate(ranked, start=1)))
+        return _found(ranked)
 
     def _score(
         self, asked: Sequence[tuple[str, Vectors]], row: ChunkRow, source: _Source, *, similarity: float
@@ -158,6 +180,10 @@ def choose_answers(scores: Sequence[Sequence[Sequence[float]]], *, threshold: fl
     return [tuple(sorted((s for q, s in chosen if q == p), key=lambda s: -chosen[p, s])) for p in range(len(scores))]
 
 
+def _found(ranked: Sequence[Evidence]) -> Retrieval:
+    return Retrieval("found", tuple(replace(e, number=n) for n, e in enumerate(ranked, start=1)))
+
+
 def _odds(score: float) -> float:
     return score / max(1 - score, 1e-9)
 
@@ -181,17 +207,9 @@ def _evidence(scored: _Scored, answering: tuple[int, ...]) -> Evidence:
     )
 
 
-def fuse_ranks(rankings: Sequence[Sequence[str]]) -> list[str]:
-    """Return the union of rankings, best first by reciprocal rank fusion: the sum of 1 / (RRF_K + rank)."""
-    scores: dict[str, float] = {}
-    for ranking in rankings:
-        for rank, item in enumerate(ranking, start=1):
-            scores[item] = scores.get(item, 0.0) + 1 / (RRF_K + rank)
-    return sorted(scores, key=lambda item: -scores[item])
-
-
 def _active_versions(session: Session, dataset_ids: Sequence[str]) -> dict[str, str]:
-    query = select(Dataset.id, Dataset.active_version).where(Dataset.id.in_(dataset_ids))
+    """Return the version of each dataset that is retrievable; what is retired, waits or is in quarantine has none."""
+    query = select(Dataset.id, Dataset.active_version).where(Dataset.id.in_(dataset_ids), Dataset.state == "indexed")
     return {dataset_id: version for dataset_id, version in session.execute(query) if version is not None}
 
 

@@ -17,7 +17,7 @@ from chromadb.config import Settings as ChromaSettings
 
 from core.config import Settings
 from core.errors import RetrievalError
-from core.rag.embedding import Vectors
+from core.rag.embedding import DIMENSIONS, Vectors
 from core.schema import Chunk
 
 COLLECTION = "chunks"
@@ -72,6 +72,15 @@ class VectorIndex:
             )
         distances = found["distances"] or [[]]
         return [(chunk_id, 1 - distance) for chunk_id, distance in zip(found["ids"][0], distances[0], strict=True)]
+
+    def similarities(self, vector: Vectors, *, ids: Sequence[str]) -> dict[str, float]:
+        """Return the cosine similarity of each of these chunks that the index holds."""
+        if not ids:
+            return {}
+        with _as_retrieval_error("searched"):
+            found = self._chunks.get(ids=list(ids), include=["embeddings"])
+        cosines = np.asarray(found["embeddings"], dtype=np.float32).reshape(-1, DIMENSIONS) @ vector
+        return dict(zip(found["ids"], cosines.tolist(), strict=True))
 
     def export_all(self) -> Iterator[VectorBatch]:
         """Yield everything that the index holds, for backup."""

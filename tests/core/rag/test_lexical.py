@@ -55,6 +55,21 @@ def test_search_stays_within_versions(lexical: LexicalIndex) -> None:
     assert lexical.search("meals", versions=["sha256:b"], top_k=0) == []
 
 
+def test_word_counts_as_often_as_it_was_said(lexical: LexicalIndex) -> None:
+    fill(lexical, chunk("meals", "meals are paid"), chunk("taxi", "a taxi is paid"))
+    assert found(lexical, "meals, taxi, taxi")[0] == "taxi"
+    assert found(lexical, "meals, taxi, meals")[0] == "meals"
+
+
+def test_scores_of_named_chunks_are_those_of_a_search(lexical: LexicalIndex) -> None:
+    fill(lexical, *(chunk(f"c{n}", "meals " * (n + 1) + "and taxis") for n in range(5)), chunk("none", "nozzle"))
+    searched = dict(lexical.search("meals or taxis", versions=["v1"], top_k=10))
+    assert lexical.scores("meals or taxis", ids=["c1", "c3", "none", "unknown"]) == {
+        i: searched[i] for i in ("c3", "c1")
+    }
+    assert lexical.scores("meals", ids=[]) == {}
+
+
 def test_accents_and_case_do_not_matter(lexical: LexicalIndex) -> None:
     fill(lexical, chunk("a", "The Café in ZÜRICH."))
     assert found(lexical, "cafe zurich") == ["a"]

@@ -11,7 +11,7 @@ from core.errors import RetrievalError
 from core.rag.embedding import Embedder, Vectors
 from core.rag.lexical import LexicalIndex
 from core.rag.reader import Reader
-from core.rag.retriever import HybridRetriever, choose_answers, fuse_ranks
+from core.rag.retriever import HybridRetriever, choose_answers
 from core.rag.vectors import VectorIndex
 from core.schema import Message, Retrieval
 from core.store.database import Store
@@ -157,11 +157,6 @@ def test_datasets_that_never_stand_still_are_an_error(
     busy = HybridRetriever(store, vectors, lexical, changing, SentenceEncoder(), Reader(lexical), threshold=THRESHOLD)
     with pytest.raises(RetrievalError, match="being replaced"):
         ask(busy, "How much is refunded for a hotel room?")
-
-
-def test_fusion_prefers_what_both_rankings_hold() -> None:
-    assert fuse_ranks([["a", "b", "c"], ["d", "b"]]) == ["b", "a", "d", "c"]
-    assert fuse_ranks([[], []]) == []
 
 
 def test_sentence_that_answers_is_named(retriever: HybridRetriever) -> None:

@@ -40,6 +40,14 @@ def test_search_ranks_by_cosine_within_versions(vectors: VectorIndex) -> None:
     assert {i for i, _ in vectors.search(old[7], versions=["v2"], top_k=5)} <= {c.id for c in chunks(40, version="v2")}
 
 
+def test_similarities_of_named_chunks_are_those_of_a_search(vectors: VectorIndex) -> None:
+    kept = random_vectors(20, seed=1)
+    vectors.add(chunks(20, version="v1"), vectors=kept)
+    named = vectors.similarities(kept[3], ids=["v1-11", "v1-3", "unknown"])
+    assert named == pytest.approx({"v1-3": 1.0, "v1-11": float(kept[3] @ kept[11])}, abs=1e-5)
+    assert vectors.similarities(kept[3], ids=[]) == {}
+
+
 def test_filter_comes_before_ranking(vectors: VectorIndex) -> None:
     crowd, few = random_vectors(1500, seed=3), random_vectors(3, seed=4)
     vectors.add(chunks(1500, version="crowd"), vectors=crowd)
