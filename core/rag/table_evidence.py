@@ -1,6 +1,7 @@
 """Answers a question by a query over a table of the datasets that were found, as evidence to quote like any other.
 
-What it can't read surely, or can't run within its limits, it leaves to the chunks.
+Asked is only what counts, adds up, orders or compares; what a single cell says, the chunks say as well. What it can't
+read surely, or can't run within its limits, it leaves to the chunks.
 """
 
 import logging
@@ -11,6 +12,7 @@ from core.errors import DatasetError
 from core.schema import Evidence, digest_of
 from core.store.database import Store
 from core.store.tables import Dataset
+from core.tables.question import Question, asks_to_compute
 from core.tables.schema import StoredTable
 from core.tables.table_answerer import MOST_TABLES, TableAnswer, TableAnswerer
 from core.tables.table_store import TableStore
@@ -35,6 +37,8 @@ class TableEvidence:
             question: As it was asked, or with the question before it where it is a follow-up.
             versions: Dataset -> version, those that answer best first.
         """
+        if not asks_to_compute(Question(question)):
+            return None
         try:
             answer = self.answerer.answer(question, self._tables_of(versions))
         except DatasetError as exc:

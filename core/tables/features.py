@@ -6,11 +6,11 @@ from functools import cached_property
 from itertools import combinations, pairwise
 
 from core.tables.alike import likeness
-from core.tables.candidates import HIGH, LOW, Candidate
+from core.tables.candidates import Candidate
 from core.tables.frame import Frame, FrameColumn
 from core.tables.plan import Plan
 from core.tables.question import Mention, Question
-from core.tables.words import NUMBER_WORDS, STOP_WORDS, plain
+from core.tables.words import HIGH, LOW, NUMBER_WORDS, STOP_WORDS, plain
 
 ASKING = ("which", "what", "who", "when", "where", "how", "name", "whose", "whom", "tell", "in", "on", "list", "did")
 Features = dict[str, float]

@@ -8,11 +8,24 @@ from functools import cached_property
 from core.tables.evaluate import meets
 from core.tables.frame import Frame
 from core.tables.plan import Comparison, Condition, View
-from core.tables.words import NUMBER_WORDS, SCALES, STOP_WORDS, plain, stem
+from core.tables.words import (
+    BESIDE,
+    COMPARING,
+    ENDS,
+    FREQUENT,
+    HIGH,
+    LOW,
+    NUMBER_WORDS,
+    SCALES,
+    STOP_WORDS,
+    plain,
+    stem,
+)
 
+COMPUTING = frozenset({"count", "sum", "total", "average", "mean", "altogether", "combined", "over", "under", "exceed"})
 LONGEST = 12  # words of a cell that a question quotes
 MOST_MENTIONS = 10
-COMPARING: tuple[tuple[Comparison, tuple[str, ...]], ...] = (
+COMPARISONS: tuple[tuple[Comparison, tuple[str, ...]], ...] = (
     (">=", ("at least", "or more", "minimum of", "no less than", "no fewer than", "since", "from", "starting in")),
     ("<=", ("at most", "or less", "or fewer", "maximum of", "no more than", "up to", "until", "by", "top", "first")),
     (">", ("more than", "over", "above", "greater than", "higher than", "larger than", "exceed", "exceeds", "exceeded",
@@ -67,6 +80,16 @@ class Question:
     def says(self, *phrases: str) -> bool:
         """Return whether the question holds one of the phrases."""
         return any(f" {phrase} " in self.joined for phrase in phrases)
+
+
+def asks_to_compute(question: Question) -> bool:
+    """Return whether a question counts, adds up, orders or compares; others look up what a passage may say as well."""
+    if question.says("how many", "number of", "amount of", "at least", "at most"):
+        return True
+    words = set(question.words)
+    return any(words & known for known in (HIGH, LOW, ENDS, FREQUENT, BESIDE, COMPARING, COMPUTING)) or any(
+        word.endswith("est") and len(word) > 4 for word in words
+    )
 
 
 def find_mentions(question: Question, frame: Frame) -> list[Mention]:
@@ -164,7 +187,7 @@ def _comparison(words: Sequence[str], at: int, end: int) -> tuple[Comparison | N
         return ">=", at - 1, end
     if before.endswith(" and") and "between" in words[max(0, at - 5) : at]:
         return "<=", at - 1, end
-    for comparison, phrases in COMPARING:
+    for comparison, phrases in COMPARISONS:
         for phrase in phrases:
             size = phrase.count(" ") + 1
             if phrase.startswith("or "):

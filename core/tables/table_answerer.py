@@ -1,8 +1,8 @@
 """Answers questions about tables: the likeliest plan, run as a query; or says nothing when it isn't sure enough."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from core.errors import DatasetError
@@ -18,13 +18,12 @@ from core.tables.ranker import Choice, Ranker, answer_key
 from core.tables.schema import StoredTable
 from core.tables.table_store import read_columns
 
-READ_ROWS = 5_000  # rows that a plan is made from; the query runs over all
+READ_ROWS = 1_000  # rows that a plan is made from; the query runs over all
 READ_COLUMNS = 60
 MOST_TABLES = 4
+FRAMES_KEPT = 16
 MOST_WORDS = 60
 TIME_LIMIT_S = 2.0
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +113,16 @@ class TableAnswerer:
 
 
 def _frame(table: StoredTable) -> Frame:
+    try:
+        written_at = table.path.stat().st_mtime_ns
+    except OSError as exc:
+        raise DatasetError(f"The table {table.title!r} can't be read: {exc}.") from exc
+    return _read_frame(table, written_at)
+
+
+@lru_cache(maxsize=FRAMES_KEPT)
+def _read_frame(table: StoredTable, written_at: int) -> Frame:
+    """Read what plans are made from; kept while the file stays as it is."""
     columns = table.columns[:READ_COLUMNS]
     data = read_columns(table, [column.stored_text for column in columns], limit=READ_ROWS)
     cells = [["" if v is None else written(v) for v in data[c.stored_text].to_pylist()] for c in columns]

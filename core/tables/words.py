@@ -30,6 +30,31 @@ STOP_WORDS = word_set(
     "not no "
     "than then as if all any each every other s t was list name listed table according chart only also did"
 )
+HIGH = word_set(
+    "most highest largest biggest greatest best top maximum max longest tallest oldest latest farthest fastest "
+    "heaviest deepest strongest widest higher larger bigger greater more better longer taller older later faster "
+    "heavier newest richest newer furthest worst lowest high"
+)
+LOW = word_set(
+    "least fewest lowest smallest shortest minimum min worst earliest youngest slowest lightest fewer lower smaller "
+    "less shorter earlier younger slower lighter weakest bottom nearest closest narrowest fastest quickest best top "
+    "oldest highest first cheapest low sooner"
+)
+"""Some words stand in both: the best may have the highest or the lowest rank."""
+ENDS = word_set("first last top final recent latest earliest start end bottom initial begin before after earlier later")
+ENDS |= word_set("most best worst winner win won")
+FREQUENT = word_set(
+    "most least common often fewest frequent frequently more less many popular majority highest largest"
+)
+FREQUENT |= word_set("greatest fewer only")
+BESIDE = word_set("next after before previous previously follow following followed follows preceding preceded precedes")
+BESIDE |= word_set("prior above below later earlier came come comes beneath under directly immediately right just")
+BESIDE |= word_set("listed succeeded preceeding subsequent proceeded")
+COMPARING = word_set(
+    "difference more fewer less than longer compared higher between taller older larger bigger greater"
+)
+COMPARING |= word_set("faster better lower apart ahead shorter younger elapsed passed far from earlier later after")
+COMPARING |= {"margin"}
 _MONTH_NAMES = "january february march april may june july august september october november december"
 MONTHS = {name[:size]: n for n, name in enumerate(_MONTH_NAMES.split(), start=1) for size in (3, len(name))} | {
     "sept": 9
