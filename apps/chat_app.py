@@ -65,6 +65,7 @@ def create_app(workbench: Workbench) -> FastAPI:
     app.include_router(uploads, prefix=API_PREFIX)
     for module in (chat, conversations, agents, datasets, turns, review, policies, scorecard, governance, status):
         app.include_router(module.router, prefix=API_PREFIX)
+    app.include_router(datasets.reviews, prefix=API_PREFIX)
     app.include_router(health.router)
     app.include_router(docs.router)
     app.router.routes += sign_in_routes(workbench.records)

@@ -57,7 +57,7 @@ def test_files_become_a_dataset_and_their_upload_goes(live: Live, bea: httpx.Cli
     assert sent.status_code == 202, sent.text
     job = _ended(bea, sent.json()["id"])
     assert (job["state"], job["dataset_id"], job["reason"]) == ("done", "boat-hire", "")
-    dataset = bea.get(f"{API}/datasets/boat-hire").json()
+    dataset = bea.get(f"{API}/datasets/boat-hire").json()["dataset"]
     assert (dataset["documents"], dataset["tier"], dataset["licence"]) == (2, "internal", "unknown")
     places = {chunk["place"] for chunk in bea.get(f"{API}/datasets/boat-hire/chunks").json()["chunks"]}
     assert {"Rental", "Rows 1-2"} <= places
@@ -71,10 +71,10 @@ def test_a_title_that_is_taken_is_refused_and_a_newer_version_is_not(bea: httpx.
             _ended(bea, sent.json()["id"])
     assert sent.status_code == 400
     assert "exists already" in sent.json()["error"]["message"]
-    before = bea.get(f"{API}/datasets/canoes").json()["active_version"]
+    before = bea.get(f"{API}/datasets/canoes").json()["dataset"]["active_version"]
     newer = _send(bea, ("a.md", NOTES + b"\nCanoes too.\n"), title="Canoes", renew="canoes")
     assert _ended(bea, newer.json()["id"])["state"] == "done"
-    assert bea.get(f"{API}/datasets/canoes").json()["active_version"] != before
+    assert bea.get(f"{API}/datasets/canoes").json()["dataset"]["active_version"] != before
 
 
 def test_a_file_that_cannot_be_read_fails_the_job_with_its_name_and_keeps_nothing(
@@ -152,3 +152,27 @@ def test_a_job_that_a_stop_interrupted_is_taken_up_again(live: Live, tmp_path: P
     assert after.get(admin, upload.id).state == "done"
     assert not upload.folder.exists()
     after.close()
+
+
+def test_undeclared_personal_data_waits_until_a_reviewer_approves_it_and_then_comes_into_use(
+    bea: httpx.Client, live: Live
+) -> None:
+    letters = "".join(f"Write to person{n}@larkfield.example about order {n}.\n\n" for n in range(30)).encode()
+    job = _ended(bea, _send(bea, ("letters.md", letters), title="Letters to us").json()["id"])
+    assert job["state"] == "done"
+    assert "personal data" in str(job["reason"])
+    assert bea.get(f"{API}/datasets/letters-to-us").status_code == 404
+    decision = {"decision": "approve", "reason": "Invented addresses."}
+    assert bea.patch(f"{API}/datasets/letters-to-us", json=decision).status_code == 403
+    with live.client("rex") as rex:
+        assert "letters-to-us" in [each["dataset_id"] for each in rex.get(f"{API}/review/datasets").json()]
+        approved = rex.patch(f"{API}/datasets/letters-to-us", json=decision)
+        assert approved.status_code == 200, approved.text
+        assert rex.patch(f"{API}/datasets/letters-to-us", json=decision | {"reason": ""}).status_code == 422
+    live.workbench.datasets.index_approved()  # as the server does every few seconds
+    assert bea.get(f"{API}/datasets/letters-to-us").json()["report"]["approval"]["outcome"] == "approved"
+    assert bea.delete(f"{API}/datasets/letters-to-us", params={"reason": "Old."}).status_code == 403
+    with live.client("admin") as admin:
+        assert admin.delete(f"{API}/datasets/letters-to-us").status_code == 422
+        assert admin.delete(f"{API}/datasets/letters-to-us", params={"reason": "Old."}).status_code == 204
+    assert bea.get(f"{API}/datasets/letters-to-us").status_code == 404

@@ -90,10 +90,15 @@ def test_a_bad_agent_is_refused(live: Live, change: dict[str, object], status: i
 
 
 def test_datasets_are_listed_found_and_read(mia: httpx.Client) -> None:
-    assert "cafe-rules" in [each["id"] for each in mia.get(f"{API}/datasets").json()]
-    assert mia.get(f"{API}/datasets", params={"search": "guests"}).json()[0]["title"] == "Café rules"
-    assert mia.get(f"{API}/datasets", params={"search": "submarine"}).json() == []
-    one = mia.get(f"{API}/datasets/cafe-rules").json()
+    assert "cafe-rules" in [each["id"] for each in mia.get(f"{API}/datasets").json()["datasets"]]
+    found = mia.get(f"{API}/datasets", params={"search": "guests", "tier": "internal"}).json()
+    assert found["datasets"][0]["title"] == "Café rules"
+    assert found["counts"]["tier"] == {"internal": found["total"]}
+    assert mia.get(f"{API}/datasets", params={"search": "submarine"}).json()["datasets"] == []
+    detail = mia.get(f"{API}/datasets/cafe-rules").json()
+    assert detail["report"]["approval"]["outcome"] == "approved"
+    assert detail["report"]["scan"]["personal"] == {}
+    one = detail["dataset"]
     page = mia.get(f"{API}/datasets/cafe-rules/chunks").json()
     assert page["total"] == one["chunks"] == len(page["chunks"])
     assert "nine in the morning" in page["chunks"][0]["text"]
