@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +40,7 @@ class Clock:
     """Adds up the time that calls of a stage take."""
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def wrap(self, target: Any, name: str, stage: str) -> None:
         """Time a method of an object from now on."""
@@ -145,7 +145,7 @@ def _print(outcome: Outcome, clock: Clock, *, seconds: float, read: float, peak:
     print(f"memory         {peak / 2**30:.2f} GiB at most, this process and its workers")
     print(f"disk           {disk / 2**20:.0f} MiB")
     clock.seconds["read, scan (waited for)"] = read - clock.seconds["store, decide"]
-    for stage, spent in clock.seconds.most_common():
+    for stage, spent in sorted(clock.seconds.items(), key=lambda item: -item[1]):
         print(f"  {stage:24} {spent:7.1f} s  {spent / seconds:6.1%}")
     print(f"  {'other':24} {seconds - sum(clock.seconds.values()):7.1f} s")
     for refusal in outcome.refused[:5]:

@@ -30,7 +30,7 @@ from core.store.tables import ChunkRow, Dataset, DatasetSource, DatasetVersion
 from core.tables.table_store import TableStore
 
 EMBED_BATCH = 256
-GROUP_CHUNKS = 4_096
+GROUP_BATCHES = 16
 GROUP_DATASETS = 256
 
 
@@ -86,7 +86,7 @@ class Indexer:
     def index(self, pending: Sequence[Pending], writer: LexicalWriter, *, outcome: Outcome, report: Report) -> None:
         """Index and publish versions, a group at a time."""
         total, done = sum(each.chunks for each in pending), 0
-        for group in _groups(pending):
+        for group in _groups(pending, max_chunks=GROUP_BATCHES * self._batch_size):
             chunks = sum(each.chunks for each in group)
             self._index_group(group, writer, report=_from(report, group, done, total))
             done += chunks
@@ -186,11 +186,11 @@ def _is_approved(approval: Mapping[str, str] | None) -> bool:
     return approval is not None and approval["outcome"] == "approved"
 
 
-def _groups(pending: Sequence[Pending]) -> Iterator[list[Pending]]:
+def _groups(pending: Sequence[Pending], *, max_chunks: int) -> Iterator[list[Pending]]:
     """Yield small datasets together, a large one alone."""
     group: list[Pending] = []
     for each in pending:
-        full = len(group) == GROUP_DATASETS or sum(p.chunks for p in group) + each.chunks > GROUP_CHUNKS
+        full = len(group) == GROUP_DATASETS or sum(p.chunks for p in group) + each.chunks > max_chunks
         if group and full:
             yield group
             group = []

@@ -1,0 +1,118 @@
+"""A data folder on disk that an ingest fills, in this process or in one that is killed, and what it then holds."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from sqlalchemy import select
+
+from core.config import Settings
+from core.datasets.dataset_manager import DatasetManager
+from core.datasets.ingest.progress import Outcome, Progress
+from core.datasets.ingest.sources import folder_sources
+from core.encoder.sentence_encoder import SentenceEncoder
+from core.rag.lexical import open_lexical
+from core.rag.vectors import open_vectors
+from core.store.migrate import open_store
+from core.store.tables import ChunkRow, Dataset, DatasetSource
+from core.tables.table_store import TableStore
+from tests.core.datasets.word_embedder import WordEmbedder
+
+BATCH = 2  # chunks, and sixteen times as many in a group
+
+
+class Home:
+    """An installation's indexes in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = Settings(home=folder)
+        self.folder = folder
+        self.store = open_store(settings.sqlalchemy_url())
+        self.vectors, self.lexical = open_vectors(settings), open_lexical(settings)
+        self.embedder = WordEmbedder()
+        self.tables = TableStore(folder / "tables")
+        self.manager = DatasetManager(
+            self.store,
+            self.vectors,
+            self.lexical,
+            self.embedder,
+            SentenceEncoder(),
+            clock=lambda: datetime.now(UTC),
+            tables=self.tables,
+            batch_size=BATCH,
+        )
+
+    def ingest(self, root: Path, *, progress: Callable[[Progress], None] | None = None) -> Outcome:
+        """Ingest the folders of a root, bad rows left out."""
+        return self.manager.ingest_sources(folder_sources(root), skip_bad=True, progress=progress)
+
+    def holds(self) -> dict[str, Any]:
+        """Return everything that queries may see, in a fixed order."""
+        with self.store.read() as session:
+            chunks = [
+                (row.id, row.dataset_id, row.position, row.text, row.by_meaning, row.sentence_vectors)
+                for row in session.scalars(select(ChunkRow).order_by(ChunkRow.id))
+            ]
+            active = session.execute(select(Dataset.id, Dataset.active_version).order_by(Dataset.id)).all()
+            pending = session.execute(select(DatasetSource.dataset_id, DatasetSource.version)).all()
+        vectors = sorted(
+            (chunk_id, vector.tobytes(), tuple(sorted(meta.items())))
+            for ids, found, metas in self.vectors.export_all()
+            for chunk_id, vector, meta in zip(ids, found, metas, strict=True)
+        )
+        versions = [version for _, version in active if version is not None]
+        return {
+            "chunks": chunks,
+            "active": [tuple(row) for row in active],
+            "pending": sorted(tuple(row) for row in pending),
+            "vectors": vectors,
+            "postings": {
+                word: sorted(chunk_id for chunk_id, _ in self.lexical.search(word, versions=versions, top_k=500))
+                for word in ("saw", "price", "rule", "widgets")
+            },
+            "counts": [self.lexical.count(version) for version in versions],
+            "tables": {
+                path.relative_to(self.folder).as_posix(): pq.read_table(path).to_pylist()
+                for path in sorted((self.folder / "tables").rglob("*.parquet"))
+            },
+            "drafts": [
+                path.name for path in (self.folder / "tables").rglob("*") if path.suffix not in ("", ".parquet")
+            ],
+        }
+
+
+def write_root(root: Path, *, datasets: int = 6, year: int = 2025) -> Path:
+    """Write datasets of a document and a table each."""
+    for number in range(datasets):
+        folder = root / f"shop-{number}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "dataset.yaml").write_text(
+            f"id: shop-{number}\ntitle: Shop {number}\ndescription: Prices of shop {number}.\ncategory: Education\n"
+            "licence: CC0-1.0\nsource: test\ntier: public\nlabels: []\n"
+        )
+        rules = "\n".join(f"## Rule {n}\nRule {n} of {year} allows {n} widgets.\n" for n in range(8))
+        (folder / "rules.md").write_text(f"# Rules\n{rules}")
+        rows = "".join(f"Saw {n},{n + number},{year}\n" for n in range(30))
+        (folder / "prices.csv").write_text(f"item,price,year\n{rows}")
+    return root
+
+
+def kill_at(step: int) -> Callable[[Progress], None]:
+    """Return a report that kills this process when it is called for the nth time."""
+    seen: list[Progress] = []
+
+    def report(progress: Progress) -> None:
+        seen.append(progress)
+        if len(seen) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return report
+
+
+if __name__ == "__main__":
+    Home(Path(sys.argv[1])).ingest(Path(sys.argv[2]), progress=kill_at(int(sys.argv[3])))

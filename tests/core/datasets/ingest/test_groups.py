@@ -1,0 +1,100 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from core.datasets.ingest.progress import Progress
+from core.datasets.ingest.sources import folder_sources
+from tests.core.datasets.ingest.home import Home, write_root
+
+
+def run_elsewhere(home: Path, root: Path, *, step: int = 0) -> int:
+    """Ingest in another process, which is killed at a step when one is given; return how it ended."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.core.datasets.ingest.home", str(home), str(root), str(step)],
+        check=False,
+        cwd=Path(__file__).parents[4],
+        env=os.environ | {"PYTHONPATH": "."},
+    )
+    return done.returncode
+
+
+def killed(home: Path, root: Path, step: int) -> None:
+    assert run_elsewhere(home, root, step=step) == -signal.SIGKILL
+
+
+def steps_of(home: Home, root: Path) -> list[str]:
+    seen: list[Progress] = []
+    home.ingest(root, progress=seen.append)
+    return [step.stage for step in seen]
+
+
+def test_resumed_ingest_of_groups_is_the_same_as_one_never_interrupted(tmp_path) -> None:
+    root = write_root(tmp_path / "root")
+    whole = Home(tmp_path / "whole")
+    stages = steps_of(whole, root)
+    assert stages.count("published") > 1  # several groups
+    # Killed in a half-embedded group, before the flip, and right after it.
+    killed(tmp_path / "home", root, stages.index("embedded") + 3)
+    rest = len(stages) - stages.index("embedded")
+    killed(tmp_path / "home", root, stages.index("indexed") - stages.index("embedded") + 1)
+    killed(tmp_path / "home", root, stages.index("published") - stages.index("embedded") + 1)
+    again = Home(tmp_path / "home")
+    left = steps_of(again, root)
+    assert 0 < len(left) < rest
+    assert "read" not in left
+    assert again.holds() == whole.holds()
+
+
+def test_killed_replacement_leaves_whole_versions_and_the_next_run_the_same_as_new(tmp_path) -> None:
+    root = write_root(tmp_path / "root", datasets=3)
+    old = Home(tmp_path / "old")
+    old.ingest(root)
+    assert run_elsewhere(tmp_path / "home", root) == 0
+    write_root(root, datasets=3, year=2026)
+    killed(tmp_path / "home", root, 6)
+    between = Home(tmp_path / "home")
+    assert between.holds()["active"] == old.holds()["active"]
+    between.ingest(root)
+    old.ingest(root)
+    assert between.holds() == old.holds()
+
+
+def test_second_run_reads_and_embeds_nothing(tmp_path) -> None:
+    root = write_root(tmp_path / "root", datasets=2)
+    home = Home(tmp_path / "home")
+    home.ingest(root)
+    before = home.embedder.embedded
+    assert steps_of(home, root) == []
+    (root / "shop-1" / "rules.md").touch()
+    outcome = home.ingest(root)
+    assert (outcome.unchanged, outcome.added, home.embedder.embedded) == (["shop-0", "shop-1"], [], before)
+
+
+def test_datasets_that_vanished_from_a_collection_are_retired(tmp_path) -> None:
+    root = write_root(tmp_path / "root", datasets=3)
+    home = Home(tmp_path / "home")
+    home.ingest(root)
+    for path in (root / "shop-1").iterdir():
+        path.unlink()
+    (root / "shop-1").rmdir()
+    assert home.manager.retire_missing(root, folder_sources(root)) == ["shop-1"]
+    assert home.manager.retire_missing(root, folder_sources(root)) == []
+    held = home.holds()
+    assert {dataset_id for _, dataset_id, *_ in held["chunks"]} == {"shop-0", "shop-2"}
+    assert len(held["tables"]) == 2
+
+
+def test_bad_rows_are_left_out_with_their_place_or_refuse_the_dataset(tmp_path) -> None:
+    root = write_root(tmp_path / "root", datasets=2)
+    with (root / "shop-0" / "prices.csv").open("a") as file:
+        file.write("Hammer,5\n")
+    home = Home(tmp_path / "home")
+    outcome = home.ingest(root)
+    assert outcome.added == ["shop-0", "shop-1"]
+    assert [(str(p.file), p.place) for p in outcome.problems["shop-0"]] == [("prices.csv", "line 32")]
+    strict = Home(tmp_path / "strict").manager.ingest_sources(folder_sources(root))
+    assert strict.added == ["shop-1"]
+    assert [r.dataset_id for r in strict.refused] == ["shop-0"]
+    assert "line 32" in strict.refused[0].reason
