@@ -74,15 +74,16 @@ def search_catalog(
         raise DatasetError(f"There is no facet {', '.join(unknown)}; known are {', '.join(FACETS)}.")
     rows = _read(store, text.split()[:MAX_WORDS], sort)
     counts: dict[Facet, Counter[str]] = {name: Counter() for name in FACETS}
-    ids = []
-    for dataset_id, values in rows:
+    matching = set()
+    for raw, n in Counter(raw for _, raw in rows).items():  # few cards differ in all of these
+        values = _values(raw)
         failed = [name for name, wanted in chosen.items() if wanted.isdisjoint(values[name])]
         if not failed:
-            ids.append(dataset_id)
-            for name in FACETS:
-                counts[name].update(values[name])
-        elif len(failed) == 1:
-            counts[failed[0]].update(values[failed[0]])
+            matching.add(raw)
+        for name in FACETS if not failed else failed if len(failed) == 1 else ():
+            for value in values[name]:
+                counts[name][value] += n
+    ids = [dataset_id for dataset_id, raw in rows if raw in matching]
     page = get_datasets(store, ids[offset : offset + limit])
     ordered = {
         name: dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))) for name, found in counts.items()
@@ -90,8 +91,8 @@ def search_catalog(
     return CatalogPage(tuple(page), len(ids), offset, ordered)
 
 
-def _read(store: Store, words: Sequence[str], sort: Sort) -> list[tuple[str, dict[Facet, tuple[str, ...]]]]:
-    """Return the datasets that hold every word, best first, with their values of each facet."""
+def _read(store: Store, words: Sequence[str], sort: Sort) -> list[tuple[str, tuple[str | None, ...]]]:
+    """Return the datasets that hold every word, best first, with their values of each facet as the store has them."""
     columns = [cast(getattr(Dataset, name), Text) if name in LISTS else getattr(Dataset, name) for name in FACETS]
     query = select(Dataset.id, *columns).where(Dataset.state == RETRIEVABLE, Dataset.active_version.is_not(None))
     query = query.where(*(_holds(word) for word in words))
@@ -100,23 +101,17 @@ def _read(store: Store, words: Sequence[str], sort: Sort) -> list[tuple[str, dic
         order = [Dataset.updated_at.desc(), *order]
     elif sort == "best" and words:
         order = [_rank(words).desc(), *order]
-    lists: dict[str, tuple[str, ...]] = {}
     with store.read() as session:
-        rows = session.execute(query.order_by(*order)).all()
-    return [(row[0], dict(zip(FACETS, _values(row[1:], lists), strict=True))) for row in rows]
+        return [(row[0], row[1:]) for row in session.execute(query.order_by(*order))]
 
 
-def _values(row: Sequence[str | None], lists: dict[str, tuple[str, ...]]) -> list[tuple[str, ...]]:
-    values: list[tuple[str, ...]] = []
-    for name, value in zip(FACETS, row, strict=True):
+def _values(raw: Sequence[str | None]) -> dict[Facet, tuple[str, ...]]:
+    values: dict[Facet, tuple[str, ...]] = {}
+    for name, value in zip(FACETS, raw, strict=True):
         if value is None:
-            values.append(())
-        elif name not in LISTS:
-            values.append((value,))
+            values[name] = ()
         else:
-            if value not in lists:
-                lists[value] = tuple(json.loads(value))
-            values.append(lists[value])
+            values[name] = tuple(json.loads(value)) if name in LISTS else (value,)
     return values
 
 
