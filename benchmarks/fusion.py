@@ -162,7 +162,7 @@ def load_trec(name: str) -> Collection:
 
 
 def load_banking() -> Collection:
-    """Return requests to a bank, where the requests of the same intent are relevant: short, and rarely in one's words."""
+    """Return requests to a bank; those of the same intent are relevant, and rarely in the same words."""
     with (DATA / "dialogue" / "polyai" / "banking_data" / "train.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))[1:]
     random.Random(5).shuffle(rows)

@@ -112,9 +112,10 @@ class LexicalIndex:
         holding = min(searcher.doc_freq("text", term), searcher.num_docs)
         return math.log(1 + (searcher.num_docs - holding + 0.5) / (holding + 0.5))
 
-    def search(self, text: str, *, versions: Sequence[str], top_k: int) -> list[tuple[str, float]]:
-        """Return the best chunks of these versions as (chunk id, BM25 score), best first."""
-        return self._ranked(text, self._within("version", versions), top_k=top_k) if versions else []
+    def search(self, text: str, *, versions: Sequence[str] | None, top_k: int) -> list[tuple[str, float]]:
+        """Return the best chunks of these versions, of all when None, as (chunk id, BM25 score), best first."""
+        within = tantivy.Query.all_query() if versions is None else self._within("version", versions)
+        return self._ranked(text, within, top_k=top_k)
 
     def scores(self, text: str, *, ids: Sequence[str]) -> dict[str, float]:
         """Return the BM25 scores of those of these chunks that hold a word of the text, as `search` gives them."""
@@ -151,13 +152,13 @@ class LexicalIndex:
         return tantivy.Query.term_set_query(self._schema, field, list(values))
 
 
-def open_lexical(settings: Settings) -> LexicalIndex:
-    """Open the index in the data folder.
+def open_lexical(settings: Settings, *, name: str = "lexical") -> LexicalIndex:
+    """Open the index in the data folder; `name` names another one, such as that of cards.
 
     Raises:
         RetrievalError: The folder can't be used, or holds another index.
     """
-    return LexicalIndex(settings.data_folder / "lexical")
+    return LexicalIndex(settings.data_folder / name)
 
 
 def _schema() -> tantivy.Schema:

@@ -116,6 +116,8 @@ class HybridRetriever:
         lexical = dict(self._lexical.search(query, versions=within, top_k=DEPTH))
         lexical |= self._lexical.scores(query, ids=[i for i in dense if i not in lexical])
         dense |= self._vectors.similarities(vector, ids=[i for i in lexical if i not in dense])
+        unknown = sum(dense.values()) / max(len(dense), 1)  # of chunks that are found by words alone
+        dense |= {i: unknown for i in lexical if i not in dense}
         return [(chunk_id, dense[chunk_id]) for chunk_id, _ in fuse_scores(dense, lexical)[:READ]]
 
     def _read(self, session: Session, query: str, found: Sequence[tuple[str, float]], *, top_k: int) -> Retrieval:

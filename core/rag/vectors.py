@@ -31,13 +31,13 @@ VectorBatch = tuple[Sequence[str], Vectors, Sequence[Mapping[str, Any]]]
 
 
 class VectorIndex:
-    """Vectors of chunks, searched within given versions."""
+    """Vectors of chunks, searched within given versions; `collection` names another set of them, such as cards."""
 
-    def __init__(self, client: ClientAPI) -> None:
+    def __init__(self, client: ClientAPI, *, collection: str = COLLECTION) -> None:
         with _as_retrieval_error("opened"):
             self._batch = min(PAGE, client.get_max_batch_size())
             self._chunks = client.get_or_create_collection(
-                COLLECTION, embedding_function=None, configuration=CreateCollectionConfiguration(hnsw=GRAPH)
+                collection, embedding_function=None, configuration=CreateCollectionConfiguration(hnsw=GRAPH)
             )
 
     def add(self, chunks: Sequence[Chunk], *, vectors: Vectors) -> None:
@@ -65,10 +65,28 @@ class VectorIndex:
         """Return the nearest chunks of these versions as (chunk id, cosine similarity), best first."""
         if not versions or top_k < 1:
             return []
-        within: dict[str, Any] = {"version": {"$in": list(versions)}}
+        return self._ranked(vector, top_k=top_k, where={"version": {"$in": list(versions)}})
+
+    def nearest(self, vector: Vectors, *, ids: Sequence[str] | None, top_k: int) -> list[tuple[str, float]]:
+        """Return the nearest of these ids, of all when None, as `search` does; thousands of ids cost little.
+
+        Ids that the index does not hold cost more, as Chroma refuses them.
+        """
+        if ids is None:
+            return self._ranked(vector, top_k=top_k)
+        if top_k < 1 or not ids:
+            return []
+        try:
+            return self._ranked(vector, top_k=top_k, ids=list(ids))
+        except RetrievalError:
+            with _as_retrieval_error("searched"):
+                held = self._chunks.get(ids=list(ids), include=[])["ids"]
+            return self._ranked(vector, top_k=top_k, ids=held) if held else []
+
+    def _ranked(self, vector: Vectors, *, top_k: int, **within: Any) -> list[tuple[str, float]]:
         with _as_retrieval_error("searched"):
             found = self._chunks.query(
-                query_embeddings=np.asarray([vector]), n_results=top_k, where=within, include=["distances"]
+                query_embeddings=np.asarray([vector]), n_results=top_k, include=["distances"], **within
             )
         distances = found["distances"] or [[]]
         return [(chunk_id, 1 - distance) for chunk_id, distance in zip(found["ids"][0], distances[0], strict=True)]
@@ -112,7 +130,7 @@ class VectorIndex:
                 )
 
 
-def open_vectors(settings: Settings) -> VectorIndex:
+def open_vectors(settings: Settings, *, collection: str = COLLECTION) -> VectorIndex:
     """Open the index that the settings name.
 
     Raises:
@@ -121,11 +139,11 @@ def open_vectors(settings: Settings) -> VectorIndex:
     logging.getLogger("chromadb.telemetry").setLevel(logging.CRITICAL)
     quiet = ChromaSettings(anonymized_telemetry=False)
     if settings.chroma_url is not None:
-        return VectorIndex(_server(settings.chroma_url, quiet))
+        return VectorIndex(_server(settings.chroma_url, quiet), collection=collection)
     folder = settings.data_folder / "chroma"
     with _as_retrieval_error("opened"):
         folder.mkdir(parents=True, exist_ok=True)
-        return VectorIndex(chromadb.PersistentClient(path=folder, settings=quiet))
+        return VectorIndex(chromadb.PersistentClient(path=folder, settings=quiet), collection=collection)
 
 
 def _server(url: str, quiet: ChromaSettings) -> ClientAPI:

@@ -48,6 +48,14 @@ def test_similarities_of_named_chunks_are_those_of_a_search(vectors: VectorIndex
     assert vectors.similarities(kept[3], ids=[]) == {}
 
 
+def test_nearest_of_named_chunks_leaves_others_out(vectors: VectorIndex) -> None:
+    kept = random_vectors(20, seed=1)
+    vectors.add(chunks(20, version="v1"), vectors=kept)
+    assert [i for i, _ in vectors.nearest(kept[3], ids=["v1-3", "v1-5", "unknown"], top_k=9)] == ["v1-3", "v1-5"]
+    assert vectors.nearest(kept[3], ids=None, top_k=1)[0][0] == "v1-3"
+    assert vectors.nearest(kept[3], ids=["unknown"], top_k=1) == vectors.nearest(kept[3], ids=[], top_k=1) == []
+
+
 def test_filter_comes_before_ranking(vectors: VectorIndex) -> None:
     crowd, few = random_vectors(1500, seed=3), random_vectors(3, seed=4)
     vectors.add(chunks(1500, version="crowd"), vectors=crowd)

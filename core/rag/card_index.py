@@ -1,0 +1,122 @@
+"""Says which datasets a question is about: one card for each, found by meaning and by words.
+
+A card's text is what a person would look for: columns, description, and what stands in the cells. Meaning reads its
+beginning (the embedder sees 256 word pieces), words all of it, so that names and years in a table are found too.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.config import Settings
+from core.rag.embedding import Embedder
+from core.rag.fusion import fuse_scores
+from core.rag.lexical import LexicalIndex, open_lexical
+from core.rag.vectors import VectorIndex, open_vectors
+from core.schema import Chunk
+
+DEPTH = 100  # cards taken from each side
+DENSE_WEIGHT = 0.5  # of meaning: many questions name nothing but what stands in a cell, so that words tell more
+SHOWN_VALUES = 6  # of a column, near the beginning of a card
+MAX_LINE = 250  # characters of columns and of the description that meaning is to read
+MAX_READ = 2_000  # characters; more than the embedder sees
+MAX_CELLS = 40_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class CardText:
+    """What a dataset is found by; words of the title and of the text's first line count more than others."""
+
+    dataset_id: str
+    version: str
+    title: str
+    text: str
+
+
+class CardIndex:
+    """The cards of a catalog. Who may see which dataset is decided by the caller."""
+
+    def __init__(self, vectors: VectorIndex, lexical: LexicalIndex, embedder: Embedder) -> None:
+        """Take indexes that hold cards alone."""
+        self._vectors = vectors
+        self._lexical = lexical
+        self._embedder = embedder
+
+    def add(self, cards: Sequence[CardText]) -> None:
+        """Add cards; the card that a dataset had is replaced.
+
+        Raises:
+            RetrievalError: An index can't be written.
+        """
+        chunks = [_as_chunk(card) for card in cards]
+        self._vectors.add(chunks, vectors=self._embedder.embed([chunk.text[:MAX_READ] for chunk in chunks]))
+        with self._lexical.writing() as writer:
+            for card in cards:
+                writer.remove(card.dataset_id)
+            writer.add(chunks)
+            writer.commit()
+
+    def remove(self, dataset_id: str) -> None:
+        """Remove a dataset's card.
+
+        Raises:
+            RetrievalError: An index can't be written.
+        """
+        self._vectors.remove(dataset_id)
+        with self._lexical.writing() as writer:
+            writer.remove(dataset_id)
+            writer.commit()
+
+    def search(self, query: str, *, dataset_ids: Sequence[str] | None, top_k: int) -> list[tuple[str, float]]:
+        """Return the datasets whose cards fit best as (dataset id, score), best first.
+
+        Args:
+            query: What is looked for.
+            dataset_ids: Only these are scored; every dataset when None.
+            top_k: How many.
+        """
+        if dataset_ids is not None and not dataset_ids:
+            return []
+        vector = self._embedder.embed([query])[0]
+        dense = dict(self._vectors.nearest(vector, ids=dataset_ids, top_k=max(DEPTH, top_k)))
+        lexical = dict(self._lexical.search(query, versions=dataset_ids, top_k=max(DEPTH, top_k)))
+        lexical |= self._lexical.scores(query, ids=[i for i in dense if i not in lexical])
+        dense |= self._vectors.similarities(vector, ids=[i for i in lexical if i not in dense])
+        return fuse_scores(dense, lexical, dense_weight=DENSE_WEIGHT)[:top_k]
+
+
+def open_cards(settings: Settings, embedder: Embedder) -> CardIndex:
+    """Open the index of cards that the settings name.
+
+    Raises:
+        RetrievalError: A folder or the server can't be used.
+    """
+    return CardIndex(open_vectors(settings, collection="cards"), open_lexical(settings, name="cards"), embedder)
+
+
+def card_text(*, description: str, columns: Mapping[str, Sequence[str]]) -> str:
+    """Return the text of a card: columns, the description's beginning, some values, then all that words can find.
+
+    Args:
+        description: What the dataset is.
+        columns: Of each column its different values; those of a column of numbers are for words alone.
+    """
+    about = " ".join(description.split())
+    shown = "; ".join(f"{name}: {', '.join(v[:SHOWN_VALUES])}" for name, v in columns.items() if _are_words(v))
+    lines = (
+        ", ".join(columns)[:MAX_LINE],
+        about[:MAX_LINE],
+        shown[: 2 * MAX_LINE],
+        about[MAX_LINE:],
+        " ".join(value for values in columns.values() for value in values)[:MAX_CELLS],
+    )
+    return "\n".join(lines)
+
+
+def _are_words(values: Sequence[str]) -> bool:
+    return sum(any(letter.isalpha() for letter in value) for value in values) > len(values) / 2
+
+
+def _as_chunk(card: CardText) -> Chunk:
+    first = card.text.split("\n", 1)[0]
+    text = f"{card.title}\n{card.text}"
+    return Chunk(card.dataset_id, card.dataset_id, card.dataset_id, card.title, first, 0, text)
