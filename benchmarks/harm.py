@@ -41,6 +41,7 @@ PROSE = (
     "against the travel rules, writes to the traveller when something is missing, and closes the case after "
     "the payment. "
 )
+RULES = "Quote word for word, name the source of each sentence, and keep to the language of the question. "
 MOST = 1500  # texts of a set
 Sets = Iterator[tuple[str, str, list[str]]]
 
@@ -90,7 +91,8 @@ def print_added(engine: GovernanceEngine, *, n: int = 40) -> None:
     times = []
     for number in range(n):
         began = time.perf_counter(), time.process_time()
-        prompt = [Message("system", "You are Helper. " + PROSE), Message("user", f"{number} {(PROSE * 9)[:1024]}")]
+        rules = "You are Helper. Answer from the passages alone, and say so when none of them answers. " + RULES
+        prompt = [Message("system", rules), Message("user", f"{number} {(PROSE * 9)[:1024]}")]
         engine.check_input(prompt[1:], agent=AGENT, actor=ACTOR)
         asked = time.perf_counter(), time.process_time()
         gate = engine.open_gate(agent=AGENT, actor=ACTOR, prompt=prompt)

@@ -12,6 +12,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from governance.scorecard import wilson
 POLICIES = Path(__file__).parents[1] / "data" / "policies"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AGENT = AgentView("a", "u", "Helper", "help", "starter", None, "standard", "balanced", (), NOW, NOW)
+AT_MAXIMUM = replace(AGENT, level="maximum")
 ACTOR = Actor("u", "Ann", "member")
 SECRET = "4111-1111-1111-1111"
 REFUSED = {"guard": 0.97}  # the scores from which core.yaml refuses; 0.9 for the other rails
@@ -63,6 +65,15 @@ def main() -> None:
     show("check_input, 1 KB prose", lambda: engine.check_input(prompt(next(fresh)), agent=AGENT, actor=ACTOR), n=60)
     findings = [Finding("pii", "email", i / 10, i, i + 1) for i in range(10)]
     show("decide on 10 findings", lambda: policy.decide(findings, stage="output", agent=AGENT, actor=ACTOR), n=2000)
+    words = [(rail, category) for rail, names in sorted(rails.vocabulary().items()) for category in sorted(names)]
+    unseen = (
+        [Finding(*each, i / 10_000, 0, 1)] for i, each in enumerate(itertools.islice(itertools.cycle(words), 2000))
+    )
+    show(
+        "decide on a finding that was never seen",
+        lambda: policy.decide(next(unseen), stage="input", agent=AT_MAXIMUM, actor=ACTOR),
+        n=2000,
+    )
     costs_of_streams(engine)
     leaks(engine)
     folder = Path(os.environ.get("EVALDATA", "evaldata"))

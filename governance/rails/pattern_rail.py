@@ -51,12 +51,22 @@ class Rule:
     def matches(self, text: str, start: int) -> Iterator[tuple[int, int, float]]:
         """Yield start, end and score of what this rule finds in a folded text, for spans from `start` on."""
         for match in self.pattern.finditer(text, max(0, start - BEHIND) if self.has_context else start):
-            if match.start("span") < start:
-                continue
-            end = self.end_of(match) if self.end_of else match.end("span")
-            if end is not None:
-                mentioned = self.is_mention is not None and self.is_mention(match)
-                yield match.start("span"), end, MENTION if mentioned else self.score
+            if match.start("span") >= start and (found := self._weigh(match)):
+                yield found
+
+    def matches_at(self, text: str, places: Sequence[int]) -> Iterator[tuple[int, int, float]]:
+        """Yield the same for a rule without context, of matches that begin at these places alone."""
+        for place in places:
+            match = self.pattern.match(text, place)
+            if match and (found := self._weigh(match)):
+                yield found
+
+    def _weigh(self, match: re.Match[str]) -> tuple[int, int, float] | None:
+        end = self.end_of(match) if self.end_of else match.end("span")
+        if end is None:
+            return None
+        mentioned = self.is_mention is not None and self.is_mention(match)
+        return match.start("span"), end, MENTION if mentioned else self.score
 
     def identity(self) -> list[object]:
         """Return all that decides what the rule finds."""
@@ -79,9 +89,10 @@ def rule(
 
     The lookahead around it makes `finditer` try every start.
     """
-    whole = pattern if "(?P<span>" in pattern else f"(?P<span>{pattern})"
+    has_context = "(?P<span>" in pattern
+    whole = pattern if has_context else f"(?P<span>{pattern})"
     compiled = re.compile(f"(?={whole})", re.IGNORECASE if ignore_case else 0)
-    return Rule(category, score, compiled, end_of, is_mention, needs, words=words)
+    return Rule(category, score, compiled, end_of, is_mention, needs, has_context, words)
 
 
 class PatternRail:

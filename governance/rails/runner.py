@@ -7,13 +7,16 @@ rules instead.
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 
 from governance.errors import RailError
 from governance.schema import Finding, Rail
 
 MAX_STUCK = 64
+IDLE_S = 5.0  # how long a thread waits for its next check: starting one costs more than most checks
 
 
 @dataclass(slots=True)
@@ -32,6 +35,7 @@ class RailRunner:
         self._deadline_s = deadline_s
         self._timer = timer
         self._places = threading.Semaphore(MAX_STUCK)
+        self._idle: deque[SimpleQueue[Callable[[], None]]] = deque()
 
     def run(self, jobs: Sequence[tuple[Rail, str]]) -> tuple[list[list[Finding]], dict[str, float]]:
         """Return each job's findings, and the milliseconds that each rail took.
@@ -44,12 +48,35 @@ class RailRunner:
                 f"{MAX_STUCK} checks are still running. Restart the service and look for a rail that hangs."
             )
         run = _Run()
-        threading.Thread(target=self._work, args=(run, jobs), daemon=True, name="rails").start()
+        self._start(lambda: self._work(run, jobs))
         if not run.done.wait(self._deadline_s):
             raise RailError(f"The rail {run.current!r} did not answer within {self._deadline_s:g} s.")
         if run.error is not None:
             raise RailError(f"The rail {run.current!r} failed: {type(run.error).__name__}.") from run.error
         return run.findings, run.rail_ms
+
+    def _start(self, work: Callable[[], None]) -> None:
+        """Hand work to a thread that waits for some, or to a new one."""
+        try:
+            inbox = self._idle.pop()
+        except IndexError:
+            inbox = SimpleQueue()
+            threading.Thread(target=self._serve, args=(inbox,), daemon=True, name="rails").start()
+        inbox.put(work)
+
+    def _serve(self, inbox: "SimpleQueue[Callable[[], None]]") -> None:
+        while True:
+            try:
+                work = inbox.get(timeout=IDLE_S)
+            except Empty:
+                try:
+                    self._idle.remove(inbox)
+                except ValueError:  # somebody took it just now
+                    work = inbox.get()
+                else:
+                    return
+            work()
+            self._idle.append(inbox)
 
     def _work(self, run: _Run, jobs: Sequence[tuple[Rail, str]]) -> None:
         try:

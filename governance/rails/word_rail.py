@@ -13,6 +13,8 @@ from governance.rails.fold import fold, read_leet, squeeze
 from governance.rails.pattern_rail import WINDOW, Rule, describe, last_word
 from governance.schema import Finding
 
+_WORD_STARTS = re.compile(r"\b(?=\w)")
+
 
 class WordRail:
     """A rail made of phrases. Pure, and fit for streams."""
@@ -44,15 +46,25 @@ class WordRail:
         first = bisect_left(squeezed.places, start)
         best: dict[tuple[str, int], Finding] = {}
         for plain in {lowered, read_leet(lowered)}:
-            if self._opens and not self._opens.search(plain, first):
+            places = self._places(plain, first)
+            if places == []:
                 continue
             for each in self._rules:
-                for begin, end, score in each.matches(plain, first):
+                for begin, end, score in (
+                    each.matches(plain, first) if places is None or each.has_context else each.matches_at(plain, places)
+                ):
                     finding = self._finding(each.category, score, text, squeezed.span(begin, end))
                     key = each.category, finding.start
                     if key not in best or _weight(best[key]) < _weight(finding):
                         best[key] = finding
         return sorted(best.values(), key=lambda f: (f.start, -f.end, -f.score))
+
+    def _places(self, text: str, start: int) -> list[int] | None:
+        """Return where a phrase may start; None when that can't be said."""
+        if not self._opens:
+            return None
+        words = (match.start() for match in _WORD_STARTS.finditer(text, start))
+        return [place for place in words if self._opens.match(text, place)]
 
     def _finding(self, category: str, score: float, text: str, span: tuple[int, int]) -> Finding:
         words_found = describe(text[slice(*span)], show=True)

@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -65,3 +66,42 @@ def test_many_hung_checks_make_the_next_fail_at_once(monkeypatch: pytest.MonkeyP
 def test_finding_outside_its_text_is_an_error(finding: Finding) -> None:
     with pytest.raises(RailError, match="failed"):
         RailRunner(deadline_s=5).run([(FakeRail(lambda text: [finding]), "text")])
+
+
+def test_one_thread_serves_checks_in_turn_and_a_hung_one_is_left_behind() -> None:
+    release, seen = threading.Event(), list[int]()
+
+    def note(text: str) -> list[Finding]:
+        seen.append(threading.get_ident())
+        if text == "hang":
+            release.wait(20)
+        return []
+
+    runner, rail = RailRunner(deadline_s=0.2), FakeRail(note)
+    for _ in range(3):
+        runner.run([(rail, "a")])
+        wait_until(lambda: len(runner._idle) == 1)
+    assert len(set(seen)) == 1
+    try:
+        with pytest.raises(RailError, match="did not answer"):
+            runner.run([(rail, "hang")])
+        runner.run([(rail, "b")])
+        assert seen[-1] != seen[-2]
+    finally:
+        release.set()
+
+
+def test_idle_thread_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_module, "IDLE_S", 0.01)
+    runner = RailRunner(deadline_s=5)
+    for _ in range(3):
+        runner.run([(FakeRail(lambda text: []), "a")])
+        wait_until(lambda: not runner._idle)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if holds():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not come about within 5 s")
