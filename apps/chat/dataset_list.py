@@ -1,20 +1,19 @@
 """A page of the datasets that match a search and facets, with how many each choice of a facet would leave."""
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from apps.chat.frames import Sent
-from core.datasets.catalog import DatasetView, list_datasets, search_datasets
+from core.datasets.catalog import DatasetView
+from core.datasets.search import Facet, search_catalog
 from core.store.database import Store
 
 PAGE_SIZE = 24
-FACETS = ("category", "tier", "licence")
+SHOWN: tuple[Facet, ...] = ("category", "tier", "licence")
 
 
 @dataclass(frozen=True, slots=True)
-class Facet:
+class Choice:
     """A way to narrow the list: its values with their counts, the most frequent first."""
 
     name: str
@@ -27,45 +26,36 @@ class Listing:
     """What the list shows.
 
     Attributes:
+        first: Number of the first dataset shown, from 1.
         links: The addresses of the page before and the page after; empty where there is none.
     """
 
     datasets: tuple[DatasetView, ...]
     total: int
     first: int
-    facets: tuple[Facet, ...]
+    choices: tuple[Choice, ...]
     links: tuple[str, str]
     is_narrowed: bool
 
 
 def read_listing(store: Store, sent: Sent, *, size: int = PAGE_SIZE) -> Listing:
     """Return the page that was asked for, of `size` datasets."""
-    found = search_datasets(store, sent.text) if sent.text.strip() else list_datasets(store)
-    chosen = {name: getattr(sent, name) for name in FACETS}
-    matching = [each for each in found if _matches(each, chosen)]
+    chosen: dict[Facet, str] = {"category": sent.category, "tier": sent.tier, "licence": sent.licence}
     start = (sent.page - 1) * size
-    wanted = {"text": sent.text.strip(), **chosen}
+    facets = {name: [value] for name, value in chosen.items() if value}
+    page = search_catalog(store, sent.text, facets=facets, offset=start, limit=size)
+    wanted: dict[str, str] = {"text": sent.text.strip()} | {str(name): value for name, value in chosen.items()}
     return Listing(
-        datasets=tuple(matching[start : start + size]),
-        total=len(matching),
+        datasets=page.datasets,
+        total=page.total,
         first=start + 1,
-        facets=tuple(_facet(name, chosen, found) for name in FACETS),
+        choices=tuple(Choice(name, chosen[name], tuple(page.counts[name].items())) for name in SHOWN),
         links=(
             _address(wanted, sent.page - 1) if sent.page > 1 else "",
-            _address(wanted, sent.page + 1) if start + size < len(matching) else "",
+            _address(wanted, sent.page + 1) if start + size < page.total else "",
         ),
         is_narrowed=any(wanted.values()),
     )
-
-
-def _matches(dataset: DatasetView, chosen: dict[str, str]) -> bool:
-    return all(not value or getattr(dataset, name) == value for name, value in chosen.items())
-
-
-def _facet(name: str, chosen: dict[str, str], found: Sequence[DatasetView]) -> Facet:
-    others = {other: value for other, value in chosen.items() if other != name}
-    counts = Counter(str(getattr(each, name)) for each in found if _matches(each, others))
-    return Facet(name, chosen[name], tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))))
 
 
 def _address(wanted: dict[str, str], page: int) -> str:

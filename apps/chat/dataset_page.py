@@ -2,13 +2,20 @@
 
 from dataclasses import dataclass
 
+from apps.chat.column_words import ColumnWords, describe_columns
+from apps.dataset_words import scan_sentences
 from core.datasets.catalog import DatasetView, get_dataset, list_chunks
+from core.datasets.profile import TableProfile
+from core.datasets.quality import Quality, QualityFinding
+from core.datasets.report import NOTHING, DatasetReport, read_report
 from core.schema import Chunk
 from governance.identity import authorize, require
 from governance.records import Records
 from governance.schema import Actor, Resource
 
 CHUNKS = 10
+MAX_TABLES = 20
+MAX_FINDINGS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,10 @@ class DatasetPage:
         first: Number of the first of them, from 1.
         more: Addresses of the passages before and after; empty where there are none.
         agents: Names of the agents that use it.
+        tables: Each with its columns described.
+        report: What was found in it; empty where the actor may not see that.
+        quality: What the quality checks say, in sentences.
+        scan: What the scan says, in sentences.
     """
 
     dataset: DatasetView
@@ -29,6 +40,10 @@ class DatasetPage:
     first: int
     more: tuple[str, str]
     agents: tuple[str, ...]
+    tables: tuple[tuple[TableProfile, list[ColumnWords]], ...]
+    report: DatasetReport
+    quality: tuple[str, ...]
+    scan: tuple[str, ...]
 
 
 def read_dataset_page(records: Records, actor: Actor, dataset_id: str, *, page: int) -> DatasetPage:
@@ -41,6 +56,7 @@ def read_dataset_page(records: Records, actor: Actor, dataset_id: str, *, page: 
     require(actor, "dataset.view", Resource("dataset", dataset_id))
     dataset = get_dataset(records.store, dataset_id)
     may_read = dataset.tier != "restricted" or _may_use_restricted(actor)
+    report = read_report(records.store, dataset_id) if may_read else NOTHING
     start = (page - 1) * CHUNKS
     chunks = list_chunks(records.store, dataset_id, offset=start, limit=CHUNKS) if may_read else []
     return DatasetPage(
@@ -53,7 +69,25 @@ def read_dataset_page(records: Records, actor: Actor, dataset_id: str, *, page: 
             f"#dataset/{dataset_id}?page={page + 1}" if may_read and start + CHUNKS < dataset.chunks else "",
         ),
         agents=tuple(agent.name for agent in records.agents.list() if dataset_id in agent.dataset_ids),
+        tables=tuple((table, describe_columns(table, report.columns)) for table in report.tables[:MAX_TABLES]),
+        report=report,
+        quality=tuple(quality_sentences(report.quality)) if report.quality else (),
+        scan=tuple(scan_sentences(report.scan)) if may_read else (),
     )
+
+
+def quality_sentences(quality: Quality) -> list[str]:
+    """Return what the checks found, the most frequent first, each with where; or that they found nothing."""
+    found = sorted(quality.findings, key=lambda each: -each.count)
+    sentences = [_quality_sentence(each) for each in found[:MAX_FINDINGS]]
+    left = len(found) - len(sentences)
+    return [*sentences, *([f"And {left:,} more."] if left else [])] or ["The checks found nothing to look at."]
+
+
+def _quality_sentence(finding: QualityFinding) -> str:
+    where = " › ".join(each for each in (finding.table, finding.column) if each)
+    places = f" See {', '.join(finding.places[:3])}." if finding.places else ""
+    return f"{where}: {finding.sentence}{places}" if where else f"{finding.sentence}{places}"
 
 
 def _may_use_restricted(actor: Actor) -> bool:

@@ -52,11 +52,12 @@ def garden(live: Live, tmp_path_factory: pytest.TempPathFactory) -> AgentView:
 @pytest.fixture(scope="session")
 def signs(live: Live, tmp_path_factory: pytest.TempPathFactory) -> AgentView:
     """An agent with a dataset that holds HTML and a javascript: link."""
-    _ingest(live, tmp_path_factory.mktemp("signs"), "odd-signs", HOSTILE)
+    _ingest(live, tmp_path_factory.mktemp("signs"), "odd-signs", HOSTILE, label="planted-injection")
     return live.add_agent("Sign reader", datasets=["odd-signs"])
 
 
-def _ingest(live: Live, folder: Path, dataset_id: str, text: str) -> None:
-    (folder / "dataset.yaml").write_text(CARD.replace("cafe-rules", dataset_id).replace("Café rules", dataset_id))
+def _ingest(live: Live, folder: Path, dataset_id: str, text: str, *, label: str = "") -> None:
+    card = CARD.replace("cafe-rules", dataset_id).replace("Café rules", dataset_id)
+    (folder / "dataset.yaml").write_text(card.replace("labels: []", f"labels: [{label}]"))
     (folder / "rules.md").write_text(text)
     live.workbench.datasets.ingest(folder)

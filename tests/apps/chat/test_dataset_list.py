@@ -22,6 +22,6 @@ def test_pages_lead_on_and_back_and_keep_what_was_asked(live: Live, garden: Agen
 
 def test_a_facet_counts_what_each_of_its_choices_would_leave(live: Live, garden: AgentView) -> None:
     listing = read_listing(live.workbench.records.store, Sent(text="garden-rules", tier="restricted"))
-    tiers = next(facet for facet in listing.facets if facet.name == "tier")
+    tiers = next(facet for facet in listing.choices if facet.name == "tier")
     assert listing.total == 0
     assert dict(tiers.values) == {"internal": 1}

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from apps.chat.chat_screen import ChatScreen
@@ -6,7 +8,7 @@ from apps.chat.frames import Sent, View
 from core.config import load_settings
 from governance.errors import AccessDenied, InputError
 from governance.schema import AgentView
-from tests.apps.live import Live
+from tests.apps.live import CARD, Live
 
 
 @pytest.fixture
@@ -73,3 +75,15 @@ def test_the_form_states_the_limit() -> None:
 )
 def test_sizes_are_said_as_people_do(size: int, text: str) -> None:
     assert size_text(size) == text
+
+
+def test_the_page_says_what_columns_hold_and_what_the_checks_found(
+    datasets: DatasetsScreen, live: Live, tmp_path: Path
+) -> None:
+    (tmp_path / "dataset.yaml").write_text(CARD.replace("cafe-rules", "boats").replace("Café rules", "Boats"))
+    rows = "".join(f"boat {n},{n},lake\n" for n in range(30))
+    (tmp_path / "prices.csv").write_text(f"boat,price,where\n{rows}")
+    live.workbench.datasets.ingest(tmp_path)
+    page = datasets.dataset(live.people["mia"], Sent(dataset="boats"), View()).dataset or ""
+    for fact in ("30 rows, 3 columns", "0 to 29, mean 14.5", "<svg", "Every row holds the same", "All ", "By rule"):
+        assert fact in page
