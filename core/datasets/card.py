@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from core.errors import DatasetError
 
 CARD_NAME = "dataset.yaml"
+DESCRIPTIONS = (CARD_NAME, "croissant.json", "datapackage.json")
+"""Files that say what a dataset is, and are none of its data."""
+
 MAX_CARD_BYTES = 64_000
 
 Category = Literal[

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from core.datasets.card import CARD_NAME
+from core.datasets.card import CARD_NAME, DatasetCard
 from core.datasets.collections import is_collection, read_collection
+from core.datasets.croissant import read_description
 from core.datasets.ingest.sources import Source, derive_card, folder_sources, refuse_twins, source_at
 from core.errors import DatasetError
 
@@ -38,7 +39,15 @@ def sources_at(
         sources = [Source(card, file, root) for file, card in read_collection(path)]
         refuse_twins(sources, path)
         return sources, path
-    card = derive_card(path.resolve(), title=title, licence=licence, tier=tier, category=category)
+    said = {"title": title, "licence": licence, "tier": tier, "category": category}
+    described = read_description(path)
+    if described is None:
+        return [Source(derive_card(path.resolve(), **said), path)], None
+    stated_fields = {name: value for name, value in said.items() if value}
+    try:
+        card = DatasetCard.model_validate(described.model_dump() | stated_fields)
+    except ValueError as exc:
+        raise DatasetError(f"{path} can't have what was stated: {exc}") from exc
     return [Source(card, path)], None
 
 

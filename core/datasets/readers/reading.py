@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from core.datasets.card import DESCRIPTIONS
 from core.datasets.readers.archive import unpack
 from core.datasets.readers.columnar import read_arrow, read_parquet
 from core.datasets.readers.delimited import read_delimited
@@ -77,7 +78,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _is_hidden(relative: Path) -> bool:
-    return any(part.startswith(".") for part in relative.parts) or relative == Path("dataset.yaml")
+    return any(part.startswith(".") for part in relative.parts) or str(relative) in DESCRIPTIONS
 
 
 def _check_count(folder: Path, found: list[Path]) -> None:
