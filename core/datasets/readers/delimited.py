@@ -64,8 +64,9 @@ def _rows(source: Source, lines: Lines, *, delimiter: str) -> Iterator[Row]:
             end = f", read on to line {lines.number}" if lines.number > number else ""
             source.report(f"{exc}{end}.", place=f"line {number}")
             continue
-        if any(cell.strip() for cell in cells):
-            yield lines.number if "\n" not in "".join(cells) else before, cells
+        text = "".join(cells)
+        if text and not text.isspace():
+            yield before if "\n" in text else lines.number, cells
 
 
 def _without_comments(lines: Lines) -> Iterator[str]:

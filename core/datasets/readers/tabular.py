@@ -39,12 +39,13 @@ def _free(name: str, taken: set[str]) -> str:
 
 def fit_row(source: Source, cells: Sequence[str], *, width: int, place: str) -> tuple[str, ...] | None:
     """Return a row with as many cells as the header has names, or None when it was reported or is empty."""
-    if not any(cell.strip() for cell in cells):
+    text = "".join(cells)
+    if not text or text.isspace():
         return None
     if (len(cells) != width and any(cell.strip() for cell in cells[width:])) or len(cells) < width:
         source.report(f"expected {width} cells as in the header, found {len(cells)}.", place=place)
         return None
-    if any(map(UNSAFE.search, cells)):
+    if UNSAFE.search(text):
         source.report("holds a control character; expected text.", place=place)
         return None
     return tuple(cells[:width])
