@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     offline: bool = Field(default=True, description="Never ask a model hub; a missing model is an error.")
 
     retrieval_top_k: int = Field(default=4, ge=1, le=9, description="Evidence passages per turn.")
+    retrieval_two_levels_above: int = Field(
+        default=50,
+        ge=1,
+        description="With more datasets than this, cards say first which of them to search by meaning.",
+    )
     answerable_threshold: float = Field(
         default=0.65, ge=0, le=1, description="Score below which nothing found answers the question."
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.config import Settings
-from core.rag.embedding import Embedder
+from core.rag.embedding import Embedder, Vectors
 from core.rag.fusion import fuse_scores
 from core.rag.lexical import LexicalIndex, open_lexical
 from core.rag.vectors import VectorIndex, open_vectors
@@ -66,17 +66,21 @@ class CardIndex:
             writer.remove(dataset_id)
             writer.commit()
 
-    def search(self, query: str, *, dataset_ids: Sequence[str] | None, top_k: int) -> list[tuple[str, float]]:
+    def search(
+        self, query: str, *, dataset_ids: Sequence[str] | None, top_k: int, vector: Vectors | None = None
+    ) -> list[tuple[str, float]]:
         """Return the datasets whose cards fit best as (dataset id, score), best first.
 
         Args:
             query: What is looked for.
             dataset_ids: Only these are scored; every dataset when None.
             top_k: How many.
+            vector: The query's, where it is made already.
         """
         if dataset_ids is not None and not dataset_ids:
             return []
-        vector = self._embedder.embed([query])[0]
+        if vector is None:
+            vector = self._embedder.embed([query])[0]
         dense = dict(self._vectors.nearest(vector, ids=dataset_ids, top_k=max(DEPTH, top_k)))
         lexical = dict(self._lexical.search(query, versions=dataset_ids, top_k=max(DEPTH, top_k)))
         lexical |= self._lexical.scores(query, ids=[i for i in dense if i not in lexical])

@@ -1,7 +1,11 @@
 """Finds evidence: dense and lexical search side by side, their scores fused, then read sentence by sentence.
 
 Only the active versions of the given datasets are searched, and one answer never mixes two versions of a dataset:
-when a version was replaced meanwhile, the search runs again. Who may use which dataset is decided by the caller.
+when a version was replaced meanwhile, the search runs again. Who may use which dataset is decided by the caller; what
+the caller does not name, or is not in use, is left out before anything is scored.
+
+Of many datasets, cards say first which of them a question is about, and meaning is searched in those alone. Words are
+searched in all, so that what a card does not say is found too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +17,7 @@ from sqlalchemy.orm import Session, undefer
 
 from core.encoder.sentence_encoder import SentenceEncoder, Vectors
 from core.errors import RetrievalError
+from core.rag.card_index import CardIndex
 from core.rag.chunking import sentence_heading
 from core.rag.embedding import DIMENSIONS, Embedder
 from core.rag.fusion import fuse_scores
@@ -27,6 +32,7 @@ from core.store.tables import ChunkRow, Dataset
 
 DEPTH = 50  # results taken from each index
 READ = 16  # fused results that are read
+SHORTLIST = 50  # datasets that cards choose from many
 NEAREST = 3
 NEARLY = 0.45  # of the best sentence's odds: a second sentence with as much is quoted too
 ATTEMPTS = 3
@@ -64,6 +70,8 @@ class HybridRetriever:
         reader: Reader,
         *,
         threshold: float,
+        cards: CardIndex | None = None,
+        two_levels_above: int = SHORTLIST,
         table_answers: TableAnswers | None = None,
     ) -> None:
         """Take the parts, and the sentence score below which nothing answers.
@@ -76,6 +84,8 @@ class HybridRetriever:
             encoder: Reads sentences by meaning.
             reader: Scores sentences.
             threshold: Of a sentence's score.
+            cards: Chooses datasets first; None for searching them all.
+            two_levels_above: With more datasets than this, cards choose first.
             table_answers: Answers by a query over a table; None for answers from chunks alone.
         """
         self._store = store
@@ -85,6 +95,8 @@ class HybridRetriever:
         self._encoder = encoder
         self._reader = reader
         self._threshold = threshold
+        self._cards = cards
+        self._two_levels_above = two_levels_above
         self._table_answers = table_answers
 
     def retrieve(self, conversation: Sequence[Message], *, dataset_ids: Sequence[str], top_k: int) -> Retrieval:
@@ -111,14 +123,22 @@ class HybridRetriever:
 
     def _search(self, query: str, versions: dict[str, str]) -> list[tuple[str, float]]:
         """Return (chunk id, cosine similarity) of the best fused results."""
-        within, vector = sorted(versions.values()), self._embedder.embed([query])[0]
-        dense = dict(self._vectors.search(vector, versions=within, top_k=DEPTH))
-        lexical = dict(self._lexical.search(query, versions=within, top_k=DEPTH))
+        vector = self._embedder.embed([query])[0]
+        near = self._shortlist(query, vector, versions)
+        dense = dict(self._vectors.search(vector, versions=near, top_k=DEPTH))
+        lexical = dict(self._lexical.search(query, versions=sorted(versions.values()), top_k=DEPTH))
         lexical |= self._lexical.scores(query, ids=[i for i in dense if i not in lexical])
         dense |= self._vectors.similarities(vector, ids=[i for i in lexical if i not in dense])
         unknown = sum(dense.values()) / max(len(dense), 1)  # of chunks that are found by words alone
         dense |= {i: unknown for i in lexical if i not in dense}
         return [(chunk_id, dense[chunk_id]) for chunk_id, _ in fuse_scores(dense, lexical)[:READ]]
+
+    def _shortlist(self, query: str, vector: Vectors, versions: dict[str, str]) -> list[str]:
+        """Return the versions to search by meaning."""
+        if self._cards is None or len(versions) <= self._two_levels_above:
+            return sorted(versions.values())
+        chosen = self._cards.search(query, dataset_ids=sorted(versions), top_k=SHORTLIST, vector=vector)
+        return sorted(versions[dataset_id] for dataset_id, _ in chosen) or sorted(versions.values())
 
     def _read(self, session: Session, query: str, found: Sequence[tuple[str, float]], *, top_k: int) -> Retrieval:
         wanted = select(ChunkRow).where(ChunkRow.id.in_([i for i, _ in found]))

@@ -1,13 +1,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import chromadb
 import pytest
-from sqlalchemy import update
+from chromadb.config import Settings as ChromaSettings
+from sqlalchemy import select, update
 
+from core.config import Settings
 from core.datasets.card import DatasetCard
 from core.datasets.dataset_manager import DatasetManager
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.errors import RetrievalError
+from core.rag.card_index import CardIndex, CardText, card_text
 from core.rag.embedding import Embedder, Vectors
 from core.rag.lexical import LexicalIndex
 from core.rag.reader import Reader
@@ -157,6 +161,81 @@ def test_datasets_that_never_stand_still_are_an_error(
     busy = HybridRetriever(store, vectors, lexical, changing, SentenceEncoder(), Reader(lexical), threshold=THRESHOLD)
     with pytest.raises(RetrievalError, match="being replaced"):
         ask(busy, "How much is refunded for a hotel room?")
+
+
+class WatchedWords(LexicalIndex):
+    """The lexical index, noting what it is asked to score."""
+
+    asked: list[str]
+
+    def search(self, text: str, *, versions: Sequence[str] | None, top_k: int) -> list[tuple[str, float]]:
+        self.asked += versions or ["everything"]
+        return super().search(text, versions=versions, top_k=top_k)
+
+
+class WatchedVectors(VectorIndex):
+    """The vector index, noting what it is asked to score."""
+
+    asked: list[str]
+
+    def search(self, vector: Vectors, *, versions: Sequence[str], top_k: int) -> list[tuple[str, float]]:
+        self.asked += versions
+        return super().search(vector, versions=versions, top_k=top_k)
+
+    def nearest(self, vector: Vectors, *, ids: Sequence[str] | None, top_k: int) -> list[tuple[str, float]]:
+        self.asked += ids or ["everything"]
+        return super().nearest(vector, ids=ids, top_k=top_k)
+
+
+@pytest.fixture
+def scored() -> list[str]:
+    """What the watched indexes were asked to score: versions of chunks, ids of cards."""
+    return []
+
+
+@pytest.fixture
+def watched(
+    retriever: HybridRetriever, settings: Settings, store: Store, embedder: Embedder, scored: list[str]
+) -> HybridRetriever:
+    """Two levels over watched indexes."""
+    client = chromadb.PersistentClient(settings.data_folder / "chroma", ChromaSettings(anonymized_telemetry=False))
+    vectors, card_vectors = WatchedVectors(client), WatchedVectors(client, collection="cards")
+    lexical, card_words = (WatchedWords(settings.data_folder / name) for name in ("lexical", "cards"))
+    cards = CardIndex(card_vectors, card_words, embedder)
+    texts = {"travel": "Refunds of meals and hotels.", "laser": "How to keep the laser cutter."}
+    cards.add([CardText(i, "v1", i, card_text(description=text, columns={})) for i, text in texts.items()])
+    for index in (vectors, card_vectors, lexical, card_words):
+        index.asked = scored
+    return HybridRetriever(
+        store, vectors, lexical, embedder, SentenceEncoder(), Reader(lexical), threshold=THRESHOLD, cards=cards,
+        two_levels_above=1,
+    )  # fmt: skip
+
+
+def test_two_levels_find_what_one_finds(retriever: HybridRetriever, watched: HybridRetriever) -> None:
+    question = "How much is refunded for a hotel room a night?"
+    assert ask(watched, question).evidence[0] == ask(retriever, question).evidence[0]
+
+
+def test_forbidden_datasets_never_reach_a_scorer(watched: HybridRetriever, store: Store, scored: list[str]) -> None:
+    with store.read() as session:
+        versions = {row.id: row.active_version for row in session.scalars(select(Dataset))}
+    ask(watched, "How much is refunded for a hotel room a night?", ids=["laser", "unknown"])
+    assert set(scored) == {versions["laser"]}
+    scored.clear()
+    with store.write() as session:
+        session.execute(update(Dataset).where(Dataset.id == "travel").values(state="quarantined"))
+    ask(watched, "How much is refunded for a hotel room a night?")
+    assert set(scored) == {versions["laser"]}
+
+
+def test_cards_are_scored_for_given_datasets_alone(
+    watched: HybridRetriever, manager, tmp_path, scored: list[str]
+) -> None:
+    ingest(manager, tmp_path, "secret", "# Secret\nHotel rooms cost nothing.")
+    ask(watched, "How much is refunded for a hotel room a night?")
+    assert {"travel", "laser"} <= set(scored)
+    assert not {"secret", "everything"} & set(scored)
 
 
 def test_sentence_that_answers_is_named(retriever: HybridRetriever) -> None:
