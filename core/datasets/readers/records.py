@@ -21,6 +21,13 @@ SHARED = 0.8
 BATCH = 500
 _NAMES = ("id", "name", "title", "key", "number")
 
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)  # one for all lines: making it costs more than a line
+
 Fields = list[tuple[str, str]]
 Record = tuple[str, Any]  # where it stands, and the value
 
@@ -34,7 +41,7 @@ def read_json(source: Source) -> Iterator[TextPart | TablePart]:
     """Yield a file's table, or its records as text."""
     try:
         text = source.read_bytes().decode("utf-8-sig")
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError) as exc:
         raise UnreadableError(f"not valid JSON ({exc}).") from exc
     values = value if isinstance(value, list) else [value]
@@ -59,15 +66,11 @@ def _lines(source: Source) -> Iterator[Record]:
             if line.strip():
                 place = f"line {lines.number}"
                 try:
-                    yield place, json.loads(line, parse_constant=_refuse_constant)
+                    yield place, _DECODER.decode(line)
                 except (ValueError, RecursionError) as exc:
                     source.report(f"not valid JSON ({exc}).", place=place)
     except UnicodeDecodeError as exc:
         raise UnreadableError(f"not UTF-8 text ({exc.reason}), as JSON is.", place=f"line {lines.number + 1}") from exc
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _shared_fields(records: Iterator[Record]) -> list[str]:
