@@ -9,6 +9,7 @@ from apps.commands import (
     agents,
     backup,
     datasets,
+    datasets_catalog,
     doctor,
     evaluate,
     keys,
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command()(up)
 app.command()(chat)
 app.add_typer(agents.app, name="agents")
+datasets.app.add_typer(datasets_catalog.app)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
