@@ -1,8 +1,3 @@
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,18 +6,8 @@ import pytest
 
 from core.config import Settings
 from core.errors import RetrievalError
-from core.rag.embedding import DIMENSIONS, Vectors
 from core.rag.vectors import VectorIndex, open_vectors
-from core.schema import Chunk
-
-
-def chunks(count: int, *, version: str) -> list[Chunk]:
-    return [Chunk(f"{version}-{n}", "data", version, "doc", "place", n, "text") for n in range(count)]
-
-
-def random_vectors(count: int, *, seed: int) -> Vectors:
-    raw = np.random.default_rng(seed).normal(size=(count, DIMENSIONS)).astype(np.float32)
-    return raw / np.linalg.norm(raw, axis=1, keepdims=True)
+from tests.core.rag.chroma_server import chroma_server, chunks, free_port, random_vectors
 
 
 def test_search_ranks_by_cosine_within_versions(vectors: VectorIndex) -> None:
@@ -121,31 +106,10 @@ def test_server_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         open_vectors(Settings(home=tmp_path, chroma_url=f"http://127.0.0.1:{free_port()}"))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def chroma_url(tmp_path: Path) -> Iterator[str]:
-    program = shutil.which("chroma", path=str(Path(sys.executable).parent))
-    assert program is not None
-    port = free_port()
-    with (tmp_path / "chroma.log").open("wb") as log:
-        server = subprocess.Popen(
-            [program, "run", "--host", "127.0.0.1", "--port", str(port), "--path", str(tmp_path / "server")],
-            stdout=log,
-            stderr=log,
-        )
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-        server.terminate()
-        server.wait(20)
+    with chroma_server(tmp_path / "server") as (url, _):
+        yield url
 
 
 def test_server_serves_what_embedded_serves(tmp_path: Path, chroma_url: str) -> None:
