@@ -5,7 +5,7 @@ import sys
 
 from benchmarks.machine import describe_machine
 
-ALL = ("turn", "engine", "retrieval", "rails", "harm", "groundedness", "pii", "duties", "scope", "ledger")
+ALL = ("turn", "engine", "retrieval", "rails", "harm", "groundedness", "pii", "duties", "scope", "tables", "ledger")
 
 
 def main() -> int:

@@ -59,6 +59,7 @@ class TableEvidence:
         with self.store.read() as session:
             dataset = session.get_one(Dataset, table.dataset_id)
             title, licence = dataset.title, dataset.licence
+        place = f"{_rows(answer.rows)}of {answer.rows_read}. Query: {answer.sql}"
         return Evidence(
             number=1,
             chunk_id=digest_of([table.dataset_id, table.version, table.name, answer.sql]),
@@ -66,9 +67,9 @@ class TableEvidence:
             dataset_version=table.version,
             dataset_title=title,
             document=table.title,
-            place=f"{_rows(answer.rows)}of {answer.rows_read}. Query: {answer.sql}",
+            place=place,
             licence=licence,
-            text=answer.sentence,
+            text=f"{answer.sentence}\n{place}",
             score=answer.confidence,
             sentences=(answer.sentence,),
             sentence_scores=(answer.confidence,),

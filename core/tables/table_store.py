@@ -142,7 +142,7 @@ def read_columns(table: StoredTable, stored: Sequence[str], *, limit: int | None
                     break
             schema = pa.schema([file.schema_arrow.field(name) for name in names])
             return pa.Table.from_batches(found, schema=schema)
-    except (OSError, pa.ArrowException) as exc:
+    except (OSError, KeyError, pa.ArrowException) as exc:
         raise DatasetError(f"The table {table.title!r} can't be read: {exc}.") from exc
 
 

@@ -10,7 +10,7 @@ import tarfile
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -132,6 +132,7 @@ def _number(text: str) -> float | None:
         return None
 
 
+@lru_cache(maxsize=65_536)
 def _normal(text: str) -> str:
     """Return a text without accents, notes, trailing parentheses and quotes, in lower case."""
     text = "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) != "Mn")

@@ -14,7 +14,7 @@ def keep(tmp_path: Path) -> Keep:
     store = TableStore(tmp_path / "kept")
 
     def write(header: list[str], *rows: list[str], title: str = "Medals") -> StoredTable:
-        return store.write("data", "v1", name="table", title=title, header=header, rows=rows)
+        return store.write("data", "v1", name=title, title=title, header=header, rows=rows)
 
     return write
 
