@@ -88,7 +88,14 @@ _MEDICAL = (
     ("medical_advice", rf"\bcur(?:e|ed|es|ing)\b{_GAP}\b(?:{_DISEASE}|illness(?:es)?|mental health|disorders?)"),
     ("personal_medical", rf"\byou (?:probably |may |might |likely )?(?:have|suffer from) (?:an? )?(?:\w+ )?{_ILL}"),
 )
-_SOMEONE = rf"(?:\b(?:i|he|she|they)|\b(?:my|our|his|her) (?:\w+ )?\w+(?:'s)?|\b(?:someone|somebody|a (?:man|woman|child|guest|customer|visitor)|the (?:patient|man|woman)|{_RELATIVE})(?: (?:here|next to me|at my table|in front of me))?)"
+_THING = (
+    r"(?:machines?|printers?|engine|motor|car|van|truck|bike|boat|tractor|mower|chainsaw|laptop|computer|pc|mac|phone|tablet|watch|screen|"
+    r"display|monitor|server|router|modem|network|internet|wi-?fi|browser|app|website|site|software|program|script|code|build|pipeline|"
+    r"query|database|system|device|drive|disk|battery|camera|tv|speakers?|console|alarm|clock|saw|laser|cutter|drill|lathe|pump|fan|filter|"
+    r"generator|compressor|boiler|heater|heating|furnace|oven|stove|fridge|freezer|dryer|washer|vacuum|sink|drain|toilet|garden|lawn|"
+    r"plants?|business|company|budget|economy|market|project|team|voice)"
+)
+_SOMEONE = rf"(?:\b(?:i|he|she|they)|\b(?:my|our|his|her) (?!(?:[\w-]+ ){{0,2}}{_THING}\b)(?:\w+ )?\w+(?:'s)?|\b(?:someone|somebody|a (?:man|woman|child|guest|customer|visitor)|the (?:patient|man|woman)|{_RELATIVE})(?: (?:here|next to me|at my table|in front of me))?)"
 _NOT = r"(?:is ?n[o']t|not|can(?:'t|not| not)|stopped|struggling to|unable to|has no|doesn'?t)"
 _EMERGENCY = (
     rf"{_SOMEONE}(?: is|'s| are| am|'m| has)? (?:\w+ )?{_NOT} (?:\w+ )?breath(?:e|ing)",

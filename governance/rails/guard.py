@@ -1,12 +1,13 @@
 """The rail of the guard model: attacks on the assistant and harmful requests, known by meaning rather than by pattern.
 
-It reports at most one finding of each on the whole of a text, from 0.5 on; a request to harm oneself is told apart, so
-that it can be met with help. Its limits are those of the model, named with figures in `data/models/guard`: English; of
-harmless texts with an attack's words it takes one in eight for an attack at 0.5, one in ten at 0.97. An assistant's
-refusal reads like an attack to it, so it is for what users write. It costs about 10 ms for 100 words, nothing for a
-text that it saw lately.
+It reports at most one finding of each on the whole of a text, from 0.5 on; a request to harm oneself is told apart, by
+model and words together, so that it can be met with help. Its limits are those of the model, named with figures in
+`data/models/guard`: English; of harmless texts with an attack's words it takes one in eight for an attack at 0.5, one
+in ten at 0.97. An assistant's refusal reads like an attack to it, so it is for what users write. It costs about 10 ms
+for 100 words, nothing for a text that it saw lately.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from hashlib import sha256
@@ -20,6 +21,14 @@ INJECTION = "injection"
 HARM = "harm"
 SELF_HARM = "self_harm"
 LEAST = 0.5
+# The head for self-harm takes other harm for it, too, so the words have to speak of it as well.
+_OF_ONESELF = re.compile(
+    r"\b(?:(?:my|your|him|her|them|one)sel(?:f|ves)|suicid\w*|self[- ]?(?:harm|injur|mutilat)\w*|"
+    r"(?:my|your|their) (?:own )?(?:life|body|wrists?|arms?|skin|veins?|weight)|starv\w*|purg(?:e|ing)|bing(?:e|ing)|"
+    r"anorexi\w*|bulimi\w*|thinspo\w*|pro-?ana|overdos\w*|laxatives?|sleeping pills|noose|hang(?:ing)?|die|dying|death|"
+    r"dead|eating disorder|not eat(?:ing)?|stop eating)\b",
+    re.IGNORECASE,
+)
 KEPT = 4096  # texts whose scores are remembered, by digest
 
 
@@ -64,7 +73,8 @@ class GuardRail:
                 self._seen.move_to_end(key)
                 return self._seen[key]
         read = self._classifier.read(text)
-        kind = SELF_HARM if read.get(SELF_HARM, 0.0) >= LEAST else HARM
+        is_self_harm = read.get(SELF_HARM, 0.0) >= LEAST and _OF_ONESELF.search(text)
+        kind = SELF_HARM if is_self_harm else HARM
         scores = (INJECTION, read[INJECTION]), (kind, read.get(HARM, 0.0))
         with self._lock:
             self._seen[key] = scores

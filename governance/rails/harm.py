@@ -31,7 +31,7 @@ _WANTS = re.compile(
 _ASKS = re.compile(rf"(?:{_HOW})(?: [\w'-]+){{0,3}} ?$")
 _DEFENCE = re.compile(
     r"\b(?:prevent\w*|protect\w*|stop(?:ping)?|report(?:ing|ed)?|detect(?:ing|ion)?|combat|defend\w*|guard\w*|deter|against|recogni[sz]e|"
-    r"identify|avoid(?:ing)? (?:a|an|the|being)|victims? of|illegal to|wrong to|dangers? of|never|do not|don'?t|cannot|can't|won't|not)\b[^.!?\n]{0,30}$"
+    r"identify|avoid(?:ing)? (?:a|an|the|being)|victims? of|illegal to|wrong to|dangers? of|(?:is it|how) (?:dangerous|harmful|risky|bad|unsafe)(?: is it)?(?: for \w+)? to|never|do not|don'?t|cannot|can't|won't|not)\b[^.!?\n]{0,30}$"
 )
 _BOMBS = (
     r"(?:(?:pipe|nail|car|dirty|nuclear|atomic|fertili[sz]er|petrol|homemade|chemical|time|suicide|letter|smoke)? ?bombs?(?! (?:threat|shelter|squad|cyclone))|explosives?|explosive devices?|"
@@ -70,7 +70,8 @@ _PHRASES: tuple[tuple[str, str, str], ...] = (
     ("cybercrime", r"(?:hack|break(?:ing)? in|crack|breach|compromis(?:e|ing)|penetrat(?:e|ing)|infiltrat(?:e|ing)|hijack|sabotag(?:e|ing)|intercept|phish|bypass|exploit vulnerabilities|gain unauthori[sz]ed access|steal|tamper|corrupt|wip(?:e|ing)|crash)(?:ing|s|es)?", _SYSTEMS),
     ("cybercrime", r"(?:obfuscat(?:e|ing)|hid(?:e|ing)|modify|evad(?:e|ing)|bypass|spread|inject)(?:ing)?", r"(?:worm|malware|payload|virus|malicious|anti-?virus|sql injection|state-of-the-art analysis)"),
     ("cybercrime", r"(?:perform|launch|conduct|carry out|plan|execut(?:e|ing)|engage in)(?:ing)?", r"(?:cyber-?(?: )?(?:attacks?|bullying|crimes?|stalking|terrorism)|man-in-the-middle|swatting)"),
-    ("cybercrime", r"(?:hack|phish)(?:ing|s)?", r"(?:into|someone|some(?:body|one)'s|people)"),
+    ("cybercrime", r"(?:hack|phish)(?:ing|s)?", r"(?:someone|some(?:body|one)'s|people)"),
+    ("cybercrime", r"(?:hack|phish)(?:ing|s)? into", r"[\w'-]+"),
     ("fraud", r"(?:mak(?:e|ing)|creat(?:e|ing)|print|produc(?:e|ing)|forg(?:e|ing)|counterfeit|obtain|buy|get|us(?:e|ing)|sell|writ(?:e|ing)|manufactur(?:e|ing)|pass)(?:ing)?", r"(?:(?:fake|counterfeit|forged|false) (?:money|bills?|currency|banknotes?|ids?|identit\w+|passports?|documents?|certificates?|prescriptions?|checks?|medicines?|drugs|diplomas?|charit\w+|invoices?)|counterfeits?)"),
     ("fraud", r"(?:commit|get away with|engage in|run|start|perform|set up|creat(?:e|ing)|conduct|carry out|plan|pull off|develop|design|build|execut(?:e|ing)|orchestrat(?:e|ing))(?:ting|ning|ing)?", r"(?:identity (?:theft|fraud)|(?:credit card|tax|insurance|wire|bank|mail|securities|voter|election|welfare|financial|medical|charity)? ?frauds?(?! detect| prevent)|tax evasion|money laundering|insider trading|embezzlement|(?:ponzi|pyramid|get-rich-quick) schemes?|scams?|(?:bank )?(?:robbery|heist)|burglary|extortion|blackmail|theft|crimes?|illegal (?:activit\w+|gambling|dumping)|price fixing|vandalism|perjury)"),
     ("fraud", r"(?:launder|embezzl(?:e|ing)|smuggl(?:e|ing)|evad(?:e|ing)|cheat on|dodg(?:e|ing)|manipulat(?:e|ing)|rig)(?:ing)?", r"(?:money|funds|taxes|goods|customs|(?:my|an?|the) (?:tax|exam|elections?|votes?)|sanctions|cash|people|elections?|votes?|voters|stock|market|public opinion)"),

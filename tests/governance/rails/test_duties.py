@@ -35,6 +35,21 @@ def test_advice_is_recognised_by_its_kind(text: str, category: str) -> None:
     assert category in kinds(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "urgent"),
+    [
+        ("My machine is choking, what can I do?", False),
+        ("Our old washing machine just collapsed.", False),
+        ("My laptop won't wake up.", False),
+        ("My little brother is choking, what can I do?", True),
+        ("Our neighbour just collapsed.", True),
+        ("My father won't wake up.", True),
+    ],
+)
+def test_a_machine_in_trouble_is_no_emergency(text: str, urgent: bool) -> None:
+    assert ("medical_emergency" in kinds(text)) is urgent
+
+
 @pytest.mark.parametrize("row", [row for row in ROWS if row["split"] == "tune"], ids=lambda row: row["text"][:40])
 def test_every_text_of_the_rules_own_list_comes_out_right(row: dict[str, str]) -> None:
     found = kinds(row["text"])
