@@ -24,6 +24,7 @@ from core.datasets.ingest.executor import open_executor
 from core.datasets.ingest.progress import Outcome, Progress
 from core.datasets.ingest.sources import Source
 from core.encoder.sentence_encoder import SentenceEncoder
+from core.rag.card_index import open_cards
 from core.rag.embedding import Embedder
 from core.rag.lexical import open_lexical
 from core.rag.vectors import open_vectors
@@ -97,7 +98,7 @@ def run(home: Path, sources: list[Source], *, workers: int) -> None:
     settings = Settings(home=home)
     records = open_records(settings)
     embedder, encoder, clock = Embedder(), SentenceEncoder(), Clock()
-    vectors, lexical = open_vectors(settings), open_lexical(settings)
+    vectors, lexical, cards = open_vectors(settings), open_lexical(settings), open_cards(settings, embedder)
     manager = DatasetManager(
         records.store,
         vectors,
@@ -106,25 +107,27 @@ def run(home: Path, sources: list[Source], *, workers: int) -> None:
         encoder,
         clock=utc_now,
         tables=TableStore(home / "tables"),
+        cards=cards,
         gate=DatasetGate(records.ledger, rules=load_dataset_rules(), scan=DatasetScanner()),
     )
     embedder.embed(["warm up"])
     for target, name, stage in (
-        (embedder, "embed", "embed chunks"),
-        (encoder, "passages", "embed sentences"),
-        (vectors, "add", "vector index"),
+        (manager, "_add_cards", "cards"),
+        (manager._indexer, "_add_vectors", "embed and add vectors"),
+        (encoder, "passages", "  of which sentences"),
+        (vectors, "add", "  of which vector index"),
         (vectors, "count", "check indexes"),
         (lexical, "count", "check indexes"),
         (manager._indexer, "_publish", "publish"),
         (manager._intake, "_store_shelf", "store, decide"),
     ):
         clock.wrap(target, name, stage)
-    first_chunk = [0.0]
+    reached: dict[str, float] = {}
     start = time.perf_counter()
 
     def follow(step: Progress) -> None:
-        if step.stage == "stored":
-            first_chunk[0] = time.perf_counter() - start
+        if step.stage in ("stored", "carded"):
+            reached[step.stage] = time.perf_counter() - start
 
     with Memory() as memory, open_executor(workers=workers) as executor:
         outcome = manager.ingest_sources(sources, skip_bad=True, executor=executor, progress=follow)
@@ -133,21 +136,24 @@ def run(home: Path, sources: list[Source], *, workers: int) -> None:
         second = manager.ingest_sources(sources, skip_bad=True, executor=executor)
         again = time.perf_counter() - again
     records.close()
-    _print(outcome, clock, seconds=seconds, read=first_chunk[0], peak=memory.peak, disk=_size(home))
+    _print(outcome, clock, seconds=seconds, reached=reached, peak=memory.peak, disk=_size(home))
     print(f"again          {again:.1f} s, {len(second.unchanged)} unchanged, {len(second.added)} added")
 
 
-def _print(outcome: Outcome, clock: Clock, *, seconds: float, read: float, peak: int, disk: int) -> None:
+def _print(outcome: Outcome, clock: Clock, *, seconds: float, reached: dict[str, float], peak: int, disk: int) -> None:
     added, waiting, refused = len(outcome.added), len(outcome.waiting), len(outcome.refused)
     rate = outcome.chunks / seconds
     print(f"datasets       {added} added, {waiting} wait, {refused} refused, {outcome.chunks} chunks")
-    print(f"time           {seconds / 60:.1f} min, {rate:.0f} chunks/s; read after {read / 60:.1f} min")
+    print(
+        f"time           {seconds / 60:.1f} min, {rate:.0f} chunks/s; all cards after {reached['carded'] / 60:.1f} min"
+    )
     print(f"memory         {peak / 2**30:.2f} GiB at most, this process and its workers")
     print(f"disk           {disk / 2**20:.0f} MiB")
-    clock.seconds["read, scan (waited for)"] = read - clock.seconds["store, decide"]
+    clock.seconds["read, scan (waited for)"] = reached["stored"] - clock.seconds["store, decide"]
     for stage, spent in sorted(clock.seconds.items(), key=lambda item: -item[1]):
         print(f"  {stage:24} {spent:7.1f} s  {spent / seconds:6.1%}")
-    print(f"  {'other':24} {seconds - sum(clock.seconds.values()):7.1f} s")
+    parts = sum(spent for stage, spent in clock.seconds.items() if not stage.startswith(" "))
+    print(f"  {'other':24} {seconds - parts:7.1f} s")
     for refusal in outcome.refused[:5]:
         print(f"  refused {refusal.dataset_id}: {refusal.reason[:150]}")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
 from core.encoder.sentence_encoder import SentenceEncoder
+from core.rag.card_index import open_cards
 from core.rag.embedding import Embedder
 from core.rag.lexical import open_lexical
 from core.rag.vectors import open_vectors
@@ -29,7 +30,7 @@ def back_up(settings: Settings, target: Path, *, keys: bool) -> BackupManifest:
 
 
 def bring_back(settings: Settings, source: Path, *, keys: bool, replace: bool) -> BackupManifest:
-    """Fill an installation from a backup, then rebuild the lexical index from the restored chunks.
+    """Fill an installation from a backup, then rebuild the lexical index and the cards from the restored chunks.
 
     Raises:
         StoreError: The file is damaged or of another schema, or the installation is not empty.
@@ -40,7 +41,11 @@ def bring_back(settings: Settings, source: Path, *, keys: bool, replace: bool) -
         folder = settings.data_folder / "keys" if keys else None
         manifest = restore(source, store, vectors=vectors, keys=folder, replace=replace)
         lexical = open_lexical(settings)
-        DatasetManager(store, vectors, lexical, Embedder(), SentenceEncoder(), clock=utc_now).rebuild_lexical()
+        embedder = Embedder()
+        cards = open_cards(settings, embedder)
+        manager = DatasetManager(store, vectors, lexical, embedder, SentenceEncoder(), clock=utc_now, cards=cards)
+        manager.rebuild_lexical()
+        manager.rebuild_cards()
         return manifest
     finally:
         store.close()

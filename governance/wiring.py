@@ -13,6 +13,7 @@ from core.llm.adapters import read_note
 from core.llm.permits import PermitOffice
 from core.llm.profiles import load_profile
 from core.llm.transformers_engine import TransformersEngine
+from core.rag.card_index import open_cards
 from core.rag.embedding import Embedder
 from core.rag.lexical import open_lexical
 from core.rag.prompt import render_prompt
@@ -20,8 +21,10 @@ from core.rag.question import stands_alone
 from core.rag.reader import Reader
 from core.rag.retriever import HybridRetriever
 from core.rag.support import SupportReader
+from core.rag.table_evidence import TableEvidence
 from core.rag.vectors import open_vectors
 from core.schema import Engine
+from core.tables.table_answerer import TableAnswerer
 from core.tables.table_store import TableStore
 from governance.agents import AgentDraft
 from governance.dataset_jobs import DatasetJobs
@@ -109,9 +112,11 @@ def _open_guard(settings: Settings, bundled: GuardReader) -> Classifier:
 def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -> Workbench:
     """Join records, an engine and the indexes of the settings; tests pass an engine of their own."""
     settings = records.settings
+    tables = TableStore(settings.data_folder / "tables")
     vectors = open_vectors(settings)
     lexical = open_lexical(settings)
     embedder, encoder = Embedder(), SentenceEncoder()
+    cards = open_cards(settings, embedder)
     retriever = HybridRetriever(
         records.store,
         vectors,
@@ -120,6 +125,9 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
         encoder,
         Reader(lexical),
         threshold=settings.answerable_threshold,
+        cards=cards,
+        two_levels_above=settings.retrieval_two_levels_above,
+        table_answers=TableEvidence(records.store, tables, TableAnswerer(DATA / "models" / "tables")),
     )
     governance = build_governance(settings, versions=records.policies)
     native_llm = NativeLLM(
@@ -145,7 +153,8 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
         embedder,
         encoder,
         clock=utc_now,
-        tables=TableStore(settings.data_folder / "tables"),
+        tables=tables,
+        cards=cards,
         gate=DatasetGate(records.ledger, rules=load_dataset_rules(), scan=DatasetScanner()),
     )
     uploads = settings.data_folder / "uploads"

@@ -18,7 +18,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from core.datasets.ingest.progress import Progress as Step
 
-WORDS = {"read": "Reading datasets", "embedded": "Indexing chunks"}
+WORDS = {"read": "Reading datasets", "carded": "Making them findable", "embedded": "Indexing chunks"}
 
 
 class RateColumn(ProgressColumn):

@@ -17,14 +17,16 @@ from sqlalchemy import and_, select
 
 from core.datasets.card import DatasetCard
 from core.datasets.catalog import DatasetView, chunk_of, get_dataset
+from core.datasets.ingest.cards import add_cards
 from core.datasets.ingest.executor import Executor, InThisProcess
 from core.datasets.ingest.indexing import EMBED_BATCH, Indexer
 from core.datasets.ingest.intake import Intake
 from core.datasets.ingest.progress import Outcome, Progress, Report
 from core.datasets.ingest.sources import Source, folder_sources, source_at
-from core.datasets.states import Gate
+from core.datasets.states import Gate, Move, check_moves
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.errors import DatasetError
+from core.rag.card_index import CardIndex
 from core.rag.embedding import Embedder
 from core.rag.lexical import LexicalIndex
 from core.rag.vectors import VectorIndex
@@ -48,6 +50,7 @@ class DatasetManager:
         *,
         clock: Callable[[], datetime],
         tables: TableStore | None = None,
+        cards: CardIndex | None = None,
         gate: Gate | None = None,
         batch_size: int = EMBED_BATCH,
     ) -> None:
@@ -55,6 +58,8 @@ class DatasetManager:
         self._store = store
         self._lexical = lexical
         self._clock = clock
+        self._cards = cards
+        self._gate = gate
         self._intake = Intake(store, tables=tables, gate=gate, clock=clock)
         self._indexer = Indexer(
             store, vectors, lexical, embedder, encoder, tables=tables, gate=gate, clock=clock, batch_size=batch_size
@@ -121,6 +126,7 @@ class DatasetManager:
             wanted = self._intake.wanted(sources, outcome, skip_bad=skip_bad)
             self._intake.read_all(wanted.tasks, executor or InThisProcess(), outcome=outcome, report=report)
             pending = [each for each in self._indexer.pending() if each.dataset_id in wanted.ids]
+            self._add_cards([(each.dataset_id, each.version) for each in pending], report)
             self._indexer.index(pending, writer, outcome=outcome, report=report)
             outcome.waiting += sorted(wanted.ids - set(outcome.added) - {each.dataset_id for each in outcome.refused})
         return outcome
@@ -155,16 +161,26 @@ class DatasetManager:
             DatasetError: No dataset was ever called this.
         """
         with self._lexical.writing() as writer:
-            with self._store.write() as session:
-                dataset = session.get(Dataset, dataset_id)
-                if dataset is None:
-                    raise DatasetError(f"No dataset is called {dataset_id!r}.")
+            self._record_retirement(dataset_id)
+            with self._store.write(lock="datasets") as session:
+                dataset = session.get_one(Dataset, dataset_id)
                 dataset.active_version, dataset.state = None, "retired"
                 dataset.retired_at = dataset.retired_at or self._clock()
                 source = session.get(DatasetSource, dataset_id)
                 if source is not None:
                     source.stamp = source.version = ""
             self._indexer.clean(writer, [dataset_id])
+            if self._cards is not None:
+                self._cards.remove(dataset_id)
+
+    def _record_retirement(self, dataset_id: str) -> None:
+        with self._store.read() as session:
+            dataset = session.get(Dataset, dataset_id)
+            if dataset is None:
+                raise DatasetError(f"No dataset is called {dataset_id!r}.")
+            if self._gate is not None and dataset.state != "retired":
+                move = Move(dataset_id, ("retired",), dataset.active_version, "ingest", "Removed from the catalog.")
+                self._gate.record(check_moves(session, [move]))
 
     def rebuild_lexical(self) -> int:
         """Fill the lexical index again from the store, as after a restore; return how many chunks it took in."""
@@ -178,6 +194,23 @@ class DatasetManager:
                 count += len(page)
             writer.commit()
         return count
+
+    def rebuild_cards(self) -> int:
+        """Fill the index of cards again from the store, as after a restore; return how many datasets have one."""
+        active = select(Dataset.id, Dataset.active_version).where(Dataset.active_version.is_not(None))
+        with self._store.read() as session:
+            versions = [
+                (dataset_id, str(version)) for dataset_id, version in session.execute(active.order_by(Dataset.id))
+            ]
+        self._add_cards(versions, _silent)
+        return len(versions)
+
+    def _add_cards(self, versions: Sequence[tuple[str, str]], report: Report) -> None:
+        if self._cards is not None and versions:
+            last, total = versions[-1][0], len(versions)
+            add_cards(
+                self._store, self._cards, versions, done=lambda done: report(Progress(last, "carded", done, total))
+            )
 
     def _reason(self, dataset_id: str) -> str:
         """Return why the version that was read last is not in use."""

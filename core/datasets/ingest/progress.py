@@ -6,7 +6,7 @@ from typing import Literal
 
 from core.datasets.schema import Problem
 
-Stage = Literal["read", "stored", "embedded", "indexed", "published", "done"]
+Stage = Literal["read", "stored", "carded", "embedded", "indexed", "published", "done"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,8 @@ class Progress:
 
     Attributes:
         dataset_id: The dataset that was worked on last.
-        stage: "read" and "stored" count datasets, those that need no work left out; "embedded" and later ones chunks.
+        stage: "read", "stored" and "carded" (its card can be found) count datasets, those that need no work left out;
+            "embedded" and later ones count chunks.
         done: How many reached this stage.
         total: How many there are.
     """

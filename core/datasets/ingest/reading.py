@@ -86,7 +86,8 @@ def read_dataset(task: Task, *, take: Take) -> Reading:
     """Read a dataset, handing chunks over as they come; the tables of one that is refused are removed."""
     state = _State(task)
     try:
-        for part in read_parts(task.source.path, on_problem=state.note if task.skip_bad else None):
+        told = state.note if task.skip_bad else None
+        for part in read_parts(task.source.path, title=task.source.card.title, on_problem=told):
             state.add(part, take)
         state.hand_over(take)
         if not state.count:

@@ -128,7 +128,9 @@ def version_of(source: Source, files: Files) -> str:
     Raises:
         DatasetError: A file can't be read.
     """
-    return digest_of([FORMAT, source.card.id, source.card.description, list(_digests(source, files))])
+    card = source.card
+    words = [card.description] if source.path.is_dir() else [card.title, card.description]
+    return digest_of([FORMAT, card.id, *words, list(_digests(source, files))])
 
 
 def _digests(source: Source, files: Files) -> Iterator[list[str]]:

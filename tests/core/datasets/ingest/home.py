@@ -16,6 +16,7 @@ from core.datasets.dataset_manager import DatasetManager
 from core.datasets.ingest.progress import Outcome, Progress
 from core.datasets.ingest.sources import folder_sources
 from core.encoder.sentence_encoder import SentenceEncoder
+from core.rag.card_index import open_cards
 from core.rag.lexical import open_lexical
 from core.rag.vectors import open_vectors
 from core.store.migrate import open_store
@@ -35,6 +36,7 @@ class Home:
         self.store = open_store(settings.sqlalchemy_url())
         self.vectors, self.lexical = open_vectors(settings), open_lexical(settings)
         self.embedder = WordEmbedder()
+        self.cards = open_cards(settings, WordEmbedder())
         self.tables = TableStore(folder / "tables")
         self.manager = DatasetManager(
             self.store,
@@ -44,6 +46,7 @@ class Home:
             SentenceEncoder(),
             clock=lambda: datetime.now(UTC),
             tables=self.tables,
+            cards=self.cards,
             batch_size=BATCH,
         )
 
@@ -75,6 +78,7 @@ class Home:
                 word: sorted(chunk_id for chunk_id, _ in self.lexical.search(word, versions=versions, top_k=500))
                 for word in ("saw", "price", "rule", "widgets")
             },
+            "cards": sorted(self.cards.search("saw price of shop 2", dataset_ids=None, top_k=20)),
             "counts": [self.lexical.count(version) for version in versions],
             "tables": {
                 path.relative_to(self.folder).as_posix(): pq.read_table(path).to_pylist()
