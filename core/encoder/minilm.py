@@ -55,17 +55,42 @@ def verify_weights(folder: Path) -> None:
 
 
 @cache
-def load_words() -> tuple[Tokenizer, NDArray[Any]]:
+def load_words(folder: Path | None = None) -> tuple[Tokenizer, NDArray[Any]]:
     """Return the tokenizer and the word vectors, float32 of shape (words, 384); read once per process.
+
+    Args:
+        folder: Holds the model; the installed package's when None.
 
     Raises:
         ModelError: They are missing or not the expected ones.
     """
-    folder = minilm_folder()
+    folder = folder or minilm_folder()
+    vectors = _load(folder, words=True)[_WORD_VECTORS]
+    try:
+        return load_tokenizer((folder / "tokenizer.json").read_text(encoding="utf-8")), vectors
+    except Exception as exc:  # the tokenizer's own errors have no class
+        raise ModelError(
+            f"The embedder's tokenizer in {folder} can't be read: {exc}. Install {PACKAGE} again."
+        ) from exc
+
+
+def load_layers(folder: Path | None = None) -> dict[str, NDArray[Any]]:
+    """Return every tensor but the word vectors, float32, by name.
+
+    Args:
+        folder: Holds the model; the installed package's when None.
+
+    Raises:
+        ModelError: They are missing or not the expected ones.
+    """
+    return _load(folder or minilm_folder(), words=False)
+
+
+def _load(folder: Path, *, words: bool) -> dict[str, NDArray[Any]]:
     verify_weights(folder)
     try:
         with safe_open(folder / WEIGHTS, framework="np") as file:
-            vectors = np.asarray(file.get_tensor(_WORD_VECTORS), dtype=np.float32)
-        return load_tokenizer((folder / "tokenizer.json").read_text(encoding="utf-8")), vectors
+            names = [name for name in file.keys() if (name == _WORD_VECTORS) == words]  # noqa: SIM118
+            return {name: np.asarray(file.get_tensor(name), dtype=np.float32) for name in names}
     except (OSError, SafetensorError, ValueError) as exc:
         raise ModelError(f"The embedder in {folder} can't be read: {exc}. Install {PACKAGE} again.") from exc

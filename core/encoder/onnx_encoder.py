@@ -39,16 +39,7 @@ class OnnxEncoder:
         self.digest: str = self.card["digest"]
         self.tokenizer: Tokenizer
         self.tokenizer, self._vectors = load_words()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leaves busy cores to others
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                _verified(folder / self.card["weights"], self.digest), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as exc:  # the runtime has no root error class
-            raise ModelError(f"The encoder in {folder} can't be loaded: {exc}. {ADVICE}") from exc
+        self._session = open_session(_verified(folder / self.card["weights"], self.digest), threads=threads)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the tokens of each text, without special ones."""
@@ -73,6 +64,22 @@ class OnnxEncoder:
             None, {"embeds": self._vectors[ids], "mask": mask, "types": types}
         )
         return outputs
+
+
+def open_session(model: bytes, *, threads: int) -> Any:
+    """Return a session of the ONNX runtime; it leaves cores that it waits on to others.
+
+    Raises:
+        ModelError: The runtime can't load the model.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as exc:  # the runtime has no root error class
+        raise ModelError(f"An encoder can't be loaded: {exc}. {ADVICE}") from exc
 
 
 def _read_card(folder: Path) -> dict[str, Any]:

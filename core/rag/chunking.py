@@ -14,7 +14,7 @@ from core.schema import Chunk, digest_of
 MAX_WORDS = 160
 ROW_WORDS = 120
 ABOUT = "About this table"
-FORMAT = 3  # raise it when the same file gives other chunks or vectors: every dataset is then ingested again
+FORMAT = 4  # raise it when the same file gives other chunks or vectors: every dataset is then ingested again
 
 
 @dataclass(frozen=True, slots=True)

