@@ -54,6 +54,7 @@ def unpack(source: Source) -> Iterator[Source]:
                 path=Path(folder) / f"{number}{PurePosixPath(member.filename).suffix[:10].lower()}",
                 file=f"{source.file}/{_shown(member.filename)}",
                 depth=source.depth + 1,
+                named="",
             )
             reason = _refusal(member)
             if reason is None:

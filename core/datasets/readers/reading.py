@@ -23,11 +23,12 @@ _STATE = {"state.json", "dataset_info.json", "dataset_dict.json"}  # what `datas
 Part = TextPart | TablePart
 
 
-def read_parts(path: Path, *, on_problem: OnProblem | None = None) -> Iterator[Part]:
+def read_parts(path: Path, *, title: str = "", on_problem: OnProblem | None = None) -> Iterator[Part]:
     """Yield what a file, folder or ZIP archive holds. A table's rows are read before the next part is asked for.
 
     Args:
         path: In a folder, hidden files and the card are left out.
+        title: Names the content of a single file that says no title itself; its name when empty.
         on_problem: Told of each row, page or file that can't be read and is left out; None refuses the first.
 
     Raises:
@@ -36,7 +37,7 @@ def read_parts(path: Path, *, on_problem: OnProblem | None = None) -> Iterator[P
     if not path.exists():
         raise DatasetError(f"{path} can't be read: it doesn't exist.")
     if not path.is_dir():
-        return _read(Source(path, _shown(path.name), path.parent, on_problem))
+        return _read(Source(path, _shown(path.name), path.parent, on_problem, named=title))
     return _read_folder(path, on_problem)
 
 

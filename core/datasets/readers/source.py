@@ -38,6 +38,7 @@ class Source:
         on_problem: Told of what is left out; None refuses the first problem.
         depth: How many archives it lies in.
         shards: The files whose rows go on after this one's.
+        named: A title for content that has none; empty to take the file's name.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class Source:
     on_problem: OnProblem | None
     depth: int = 0
     shards: tuple[Path, ...] = ()
+    named: str = ""
 
     @property
     def suffix(self) -> str:
@@ -54,7 +56,9 @@ class Source:
 
     @property
     def title(self) -> str:
-        """A title from the file's name, for content that has none; shards are named by their table or folder."""
+        """A title for content that has none, from the file's name; shards are named by their table or folder."""
+        if self.named:
+            return self.named
         stem = SHARD.sub("", Path(self.file).stem)
         return title_of(stem if stem not in {"", "data"} or not self.is_shard else (self.base / self.file).parent.name)
 

@@ -8,6 +8,8 @@ from core.datasets.readers.source import MAX_FILE_BYTES
 from core.datasets.schema import TablePart
 from core.errors import DatasetError
 
+from .test_archive import zipped
+
 
 def read_all(path: Path) -> None:
     for part in read_parts(path):
@@ -55,6 +57,17 @@ def test_markdown_and_text_take_the_name_as_title(write, reading) -> None:
     assert reading(write("pay-and-benefits.md", "Pay is good.")).passages[0].document == "Pay and benefits"
     assert reading(write("old_notes.TXT", "A\nB\n\nC")).texts == ["A B\nC"]
     assert reading(write("latin.txt", "Grüße aus Köln".encode("latin-1"))).texts == ["Grüße aus Köln"]
+
+
+def test_a_title_names_what_has_none(write) -> None:
+    for path in (write("d0001.csv", "a\nx\n"), write("d0002.md", "Text."), write("d0003.md", "# Own\nText.")):
+        [part] = read_parts(path, title="Prices")
+        found = part.title if isinstance(part, TablePart) else part.passages[0].document
+        assert found == ("Own" if path.stem == "d0003" else "Prices")
+    inner = zipped({"june.csv": "a\nx\n"})
+    assert [
+        part.title for part in read_parts(write("z.zip", inner), title="Prices") if isinstance(part, TablePart)
+    ] == ["June"]
 
 
 def test_huge_and_missing_files_are_refused(tmp_path: Path) -> None:
