@@ -223,7 +223,7 @@ def _groundedness(facts: Sequence[TurnFact]) -> Score:
     checked = sum(fact.sentences_checked for fact in judged)
     supported = sum(fact.sentences_supported for fact in judged)
     bad = [fact.entry for fact in judged if fact.sentences_supported < fact.sentences_checked]
-    return _proportion(
+    return proportion(
         "Groundedness",
         supported,
         checked,
@@ -326,7 +326,7 @@ def _rate(
     counted = [fact for fact in facts if counts(fact)]
     bad = [fact.entry for fact in counted if not good(fact)]
     entries = [fact.entry for fact in counted]
-    return _proportion(name, len(counted) - len(bad), len(counted), formula, entries=entries, failures=bad)
+    return proportion(name, len(counted) - len(bad), len(counted), formula, entries=entries, failures=bad)
 
 
 def _share_of_failures(
@@ -335,12 +335,13 @@ def _share_of_failures(
     """Return a rate that is better the lower it is."""
     failed = [fact.entry for fact in facts if is_failure(fact)]
     entries = [fact.entry for fact in facts]
-    return _proportion(name, len(failed), len(facts), formula, entries=entries, failures=failed)
+    return proportion(name, len(failed), len(facts), formula, entries=entries, failures=failed)
 
 
-def _proportion(
+def proportion(
     name: str, successes: int, n: int, formula: str, *, entries: Sequence[int], failures: Sequence[int]
 ) -> Score:
+    """Return a share with its Wilson 95 % interval; not measured where n is 0."""
     if not n:
         return _not_measured(name, formula)
     low, high = wilson(successes, n)

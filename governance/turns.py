@@ -55,6 +55,7 @@ class TurnFact:
     output_tokens: int | None
     rating: int | None = None
     review: Judgement | None = None
+    retrieved_datasets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +235,7 @@ def _fact(entry: Entry, rating: int | None, review: Judgement | None) -> TurnFac
         output_tokens=body["output_tokens"],
         rating=rating,
         review=review,
+        retrieved_datasets=tuple(sorted({each["dataset_id"] for each in body["evidence"]})),
     )
 
 

@@ -7,13 +7,13 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
-import pandas as pd  # type: ignore[import-untyped]  # pandas ships no types
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.schema import digest_of
@@ -106,7 +106,7 @@ def load_run(path: Path | str) -> pd.DataFrame:
     run = read_run(Path(path))
     table = pd.DataFrame([row.model_dump() for row in run.rows], columns=list(JudgedRow.model_fields))
     table["right"] = table["right"].astype("boolean")  # three values: right, wrong, not measured
-    table.attrs = run.header.model_dump()
+    table.attrs = dict[Hashable | None, Any](run.header.model_dump().items())
     return table
 
 
