@@ -169,12 +169,14 @@ class _State:
         self._put_all(held, take, by_meaning=small and len(held) <= LARGE_TABLE)
 
     def _card(self, part: TablePart, profile: TableProfile) -> list[Passage]:
+        card = self.task.source.card
+        columns = profile.columns[:CARD_COLUMNS]
         return chunk_table_card(
             part.header,
             rows=profile.rows,
             title=part.title,
-            description=self.task.source.card.description,
-            columns=[render_column_line(column) for column in profile.columns[:CARD_COLUMNS]],
+            description=card.description,
+            columns=[render_column_line(column, meaning=card.columns.get(column.name, "")) for column in columns],
             prefix=part.place_prefix,
         )
 

@@ -130,7 +130,8 @@ def version_of(source: Source, files: Files) -> str:
     """
     card = source.card
     words = [card.description] if source.path.is_dir() else [card.title, card.description]
-    return digest_of([FORMAT, card.id, *words, list(_digests(source, files))])
+    meanings = [sorted(card.columns.items())] if card.columns else []
+    return digest_of([FORMAT, card.id, *words, *meanings, list(_digests(source, files))])
 
 
 def _digests(source: Source, files: Files) -> Iterator[list[str]]:
