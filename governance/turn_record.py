@@ -17,6 +17,8 @@ from governance.quotations import QuotationCheck
 from governance.rails import Grounding, Masker
 from governance.schema import Actor, AgentView, Decision, Finding, Outcome, Stage
 
+PLACES = "places"  # where each piece of evidence stands: number, document, place
+
 
 @dataclass(slots=True)
 class TurnRecord:
@@ -86,6 +88,7 @@ class TurnRecord:
         return {
             "messages": [[m.role, m.content] for m in messages],
             "evidence": [[e.number, e.chunk_id, e.text] for e in self.evidence],
+            PLACES: [[e.number, e.document, _place(e)] for e in self.evidence],
             "answer": text,
             PLACEHOLDERS: self.masker.values(),
         }
@@ -163,6 +166,11 @@ class TurnRecord:
                 "adapter_digest": self.model.adapters.get(self.agent.adapter) if self.agent.adapter else None,
             },
         }
+
+
+def _place(evidence: Evidence) -> str:
+    """Return where evidence stands; a query, the last line of its text, as that was masked."""
+    return evidence.text.rpartition("\n")[2] if "Query: " in evidence.place else evidence.place
 
 
 def _evidence_entry(evidence: Evidence) -> dict[str, Any]:

@@ -132,16 +132,21 @@
       $("#drop").classList.toggle("over", kind === "dragover");
       if (kind === "drop") dropped(event.dataTransfer);
     });
-  document.addEventListener("view", ({ detail }) => {
+  // Gradio may build the fields after the address was read.
+  function fill({ view: shown, data }) {
     const field = $("#dataset-search");
-    if (detail.view === "datasets" && field && document.activeElement !== field) field.value = detail.data.text ?? "";
-    if (detail.view === "add-data" && $("#adding")) {
-      const { renew = "", title = "" } = detail.data;
-      $("#adding").elements.renew.value = renew;
-      if (title) $("#add-title").value = title;
-      $("#add-heading").textContent = renew ? "Add a newer version" : "Add data";
+    const form = $("#adding");
+    if (shown !== view()) return;
+    if (!field || !form) return window.setTimeout(fill, 100, { view: shown, data });
+    if (shown === "datasets" && document.activeElement !== field) field.value = data.text ?? "";
+    if (shown === "add-data") {
+      form.elements.renew.value = data.renew ?? "";
+      if (data.title) $("#add-title").value = data.title;
+      $("#add-heading").textContent = data.renew ? "Add a newer version" : "Add data";
     }
-  });
+  }
+  document.addEventListener("view", ({ detail }) => fill(detail));
+  if (document.body) fill({ view: view(), data: Object.fromEntries(query()) }); // the first view was shown before this script
   window.setInterval(() => {
     const open = $(".job[data-open]");
     if (view() === "job" && open && !$("dialog[open]")) window.workbench.fire("job", { job: open.dataset.job });

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from apps.chat.badges import count
+from apps.chat.places import Place, read_place
 from core.schema import Evidence
 from governance.schema import EvidenceFound, Released, StageDone, TurnEvent
 
@@ -21,6 +22,11 @@ class Progress:
     label: str = "Checking"
     text: str = ""
     evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def places(self) -> dict[int, Place]:
+        """Return where each source stands, by its number."""
+        return {each.number: read_place(each.document, each.place) for each in self.evidence}
 
     def after(self, event: TurnEvent) -> "Progress":
         """Return the progress after an event; events that change nothing for the reader leave it as it is."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from apps.chat.answer_text import find_quotations
-from apps.chat.thread import evidence_texts
+from apps.chat.places import Place, read_place, text_alone
+from apps.chat.thread import evidence_places, evidence_texts
 from core.datasets.catalog import DatasetView, get_chunk, get_dataset
 from core.errors import DatasetError
 from core.schema import Chunk
@@ -20,6 +21,7 @@ class Source:
 
     Attributes:
         entry: What the sealed record says of it: dataset, version, digest, score.
+        place: Where it stands; of turns from before places were kept, where its chunk stands now.
         pieces: The text in order, each with whether the answer quotes it.
         dataset: None when the dataset is no longer in the catalog.
         chunk: None when a newer version of the dataset replaced it; the text above is still what the model saw.
@@ -28,6 +30,7 @@ class Source:
     turn_id: str
     number: int
     entry: dict[str, object]
+    place: Place
     pieces: tuple[tuple[str, bool], ...]
     dataset: DatasetView | None
     chunk: Chunk | None
@@ -46,13 +49,17 @@ def read_source(records: Records, actor: Actor, turn_id: str, number: int) -> So
     entry = next((each for each in detail.record["evidence"] if each["number"] == number), None)
     if entry is None:
         raise InputError(f"This answer has no source [{number}].")
+    chunk = _chunk(records, entry["chunk_id"])
+    document, place = evidence_places(detail).get(number) or ((chunk.document, chunk.place) if chunk else ("", ""))
+    text = text_alone(evidence_texts(detail)[number], place)
     return Source(
         turn_id=turn_id,
         number=number,
         entry=entry,
-        pieces=tuple(mark_quoted(evidence_texts(detail)[number], quoted_from(detail, number))),
+        place=read_place(document, place),
+        pieces=tuple(mark_quoted(text, quoted_from(detail, number))),
         dataset=_dataset(records, entry["dataset_id"]),
-        chunk=_chunk(records, entry["chunk_id"]),
+        chunk=chunk,
     )
 
 

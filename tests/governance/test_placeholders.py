@@ -66,7 +66,7 @@ def test_values_are_not_part_of_a_turn_as_it_is_read(door: Door, conversation: s
     turn, _ = ask(door, conversation, "I am jo@example.com")
     content = read_turn(door.ledger, door.vault, door.user("rex", "reviewer"), turn).content
     assert content is not None
-    assert set(content) == {"messages", "evidence", "answer"}
+    assert set(content) == {"messages", "evidence", "places", "answer"}
 
 
 def test_values_are_gone_with_the_persons_key(door: Door, conversation: str) -> None:
