@@ -15,6 +15,7 @@ from governance.policy.cases import CasesReport, read_cases, run_cases
 from governance.policy.comparison import Comparison, Shift, compare_policies
 from governance.policy.document import CASES, PolicyDocument, parse_document
 from governance.policy.policy import Policy
+from governance.policy.review import too_late
 from governance.policy.situations import Places, vocabulary_of
 
 AGAIN = "Then propose it again."
@@ -88,7 +89,7 @@ def check_draft(
         floor = Policy(shipped, vocabulary=vocabulary)
         loosened = _looser(compare_policies(floor, policy, places=places))
     return DraftCheck(
-        problems=(*_failed(report), *_loosened(loosened)),
+        problems=(*_failed(report), *too_late(policy, places), *_loosened(loosened)),
         cases=report.cases - len(report.failures),
         policy=policy,
         comparison=comparison,

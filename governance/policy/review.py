@@ -12,7 +12,7 @@ from governance.errors import PolicyError
 from governance.policy.condition import Case, Vocabulary
 from governance.policy.document import PolicyDocument, policy_files, read_document
 from governance.policy.policy import FAIL_CLOSED, Policy, PolicyRule, compile_rule
-from governance.policy.situations import Places, Situations, build_situations, vocabulary_of
+from governance.policy.situations import Places, Situations, build_situations, closing_rails, vocabulary_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,26 @@ def review_folder(folder: Path, *, places: Places) -> Review:
         return Review(rules, tuple(problems))
     try:
         policy = Policy(documents, vocabulary=vocabulary)
-        return Review(rules, (), tuple(_warnings(policy, places)))
+        late = too_late(policy, places)
+        return Review(rules, late, () if late else tuple(_warnings(policy, places)))
     except PolicyError as exc:
         return Review(rules, (str(exc),))
+
+
+def too_late(policy: Policy, places: Places) -> tuple[str, ...]:
+    """Say which rules would stop or mask an answer for what is found once it is over and released."""
+    cases = [case for case in build_situations([policy], places=places).cases if case.stage == "output"]
+    late = [case for case in cases if case.rail in closing_rails()]
+    decided = {
+        (policy.decide_case(case).rule_id, case.rail) for case in late if policy.decide_case(case).action != "allow"
+    }
+    rules = {rule.id: rule for rule in policy.rules}
+    return tuple(
+        f"{rules[rule_id].place}: it would stop or mask an answer for what {rail} finds, which looks at an answer once "
+        f'it is over. Let the rule hold for the input alone (stage == "input"), or allow with a notice.'
+        for rule_id, rail in sorted(decided)
+        if rule_id in rules
+    )
 
 
 def _read(folder: Path) -> tuple[list[PolicyDocument], list[str]]:

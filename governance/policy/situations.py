@@ -15,7 +15,7 @@ from functools import cache
 from core.schema import Support
 from governance.policy.condition import KINDS, STAGES, Case, Vocabulary, fields_in, numbers_in
 from governance.policy.policy import Policy
-from governance.rails import Name, RailSet, build_rail_set
+from governance.rails import ClosingRail, Name, RailSet, build_rail_set
 from governance.schema import DOMAINS, LEVELS, ROLES, Stage
 
 Places = Mapping[Stage, Vocabulary]
@@ -42,6 +42,13 @@ class _NoModel:
 def shipped_places() -> Places:
     """Return the places of the rails that ship; loads no model."""
     return places_of(build_rail_set(_NoModel(), _NoModel(), _NoModel()))
+
+
+@cache
+def closing_rails() -> frozenset[str]:
+    """Return the rails that look at an answer once it is over, when nothing of it can be stopped or masked any more."""
+    output = build_rail_set(_NoModel(), _NoModel(), _NoModel()).output
+    return frozenset(rail.name for rail in output if isinstance(rail, ClosingRail))
 
 
 def places_of(rails: RailSet) -> Places:

@@ -94,3 +94,25 @@ def test_files_of_cases_hold_no_rules(tmp_path: Path) -> None:
     write_rules(tmp_path, ALL)
     (tmp_path / "core.cases.yaml").write_text("cases: []")
     assert review_folder(tmp_path, places=PLACES).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("when", "then", "is_late"),
+    [
+        ('finding.rail == "duties"', "block", True),
+        ('finding.rail == "duties" && stage == "output"', "redact", True),
+        ('finding.rail == "duties" && stage == "output" && agent.level == "maximum"', "escalate", True),
+        ('finding.rail == "duties" && stage == "input"', "block", False),
+        ('finding.rail == "duties" && stage == "output"', "allow", False),
+    ],
+)
+def test_rule_that_would_stop_an_answer_that_is_over_is_a_problem(
+    tmp_path: Path, when: str, then: str, is_late: bool
+) -> None:
+    places = {stage: {**found, "duties": frozenset({"legal_advice"})} for stage, found in PLACES.items()}
+    write_rules(tmp_path, rule("all", "true", "allow"))
+    write_rules(tmp_path, rule("late", when, then), name="house")
+    problems = review_folder(tmp_path, places=places).problems
+    assert [each.startswith("house.yaml, rule late: it would stop or mask an answer") for each in problems] == (
+        [True] if is_late else []
+    )
