@@ -76,6 +76,26 @@ def add(
         raise typer.Exit(1)
 
 
+@app.command("erase-subject")
+def erase_subject(
+    texts: Annotated[list[str], typer.Argument(help="What names the person, as it stands in the data.")],
+    dataset: Annotated[list[str] | None, typer.Option(help="Look in this dataset only; may be given again.")] = None,
+) -> None:
+    """Erase a person's lines and rows from datasets: chunks, vectors, words, tables and figures made of them."""
+    with opened_workbench() as workbench:
+        erased = workbench.datasets.erase_texts(texts, dataset_ids=dataset)
+    for each in erased:
+        out.print(f"{each.dataset_id}: {each.chunks} chunks and {each.rows} table rows", highlight=False)
+        if each.path:
+            out.print(f"  Its files in {each.path} are as they were; they are refused until the text is out of them.")
+        if each.in_card:
+            out.print("  [yellow]Its card holds the text too[/]: change the card and add the dataset again.")
+    if erased:
+        out.print("Backups, recorded turns and what says it in other words are not changed.")
+    else:
+        out.print("No dataset holds it. Data that waits for a reviewer was searched too.")
+
+
 @app.command()
 def remove(dataset_id: str) -> None:
     """Take a dataset out of the catalog and both indexes."""

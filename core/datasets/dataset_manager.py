@@ -18,6 +18,7 @@ from sqlalchemy import and_, select
 from core.datasets.card import DatasetCard
 from core.datasets.catalog import DatasetView, chunk_of, get_dataset
 from core.datasets.ingest.cards import add_cards
+from core.datasets.ingest.erasure import Erased, Eraser
 from core.datasets.ingest.executor import Executor, InThisProcess
 from core.datasets.ingest.indexing import EMBED_BATCH, Indexer
 from core.datasets.ingest.intake import Intake
@@ -34,6 +35,7 @@ from core.store.database import Store
 from core.store.tables import ChunkRow, Dataset, DatasetSource, DatasetVersion
 from core.tables.table_store import TableStore
 
+SHORTEST_ERASED = 4  # characters
 REBUILD = 5_000  # chunks held at once
 
 
@@ -58,6 +60,7 @@ class DatasetManager:
         self._store = store
         self._lexical = lexical
         self._clock = clock
+        self._tables = tables
         self._cards = cards
         self._gate = gate
         self._intake = Intake(store, tables=tables, gate=gate, clock=clock)
@@ -181,6 +184,37 @@ class DatasetManager:
             if self._gate is not None and dataset.state != "retired":
                 move = Move(dataset_id, ("retired",), dataset.active_version, "ingest", "Removed from the catalog.")
                 self._gate.record(check_moves(session, [move]))
+
+    def erase_texts(self, texts: Sequence[str], *, dataset_ids: Sequence[str] | None = None) -> list[Erased]:
+        """Make new versions without what holds one of these texts, and remove the old ones from everything kept here.
+
+        Args:
+            texts: What names a person, as it stands in the data; case and spaces don't count.
+            dataset_ids: Look in these datasets; in all when None.
+
+        Raises:
+            DatasetError: A text is too short to tell a person.
+            RetrievalError: An index can't be written, or another process is ingesting.
+        """
+        short = [text for text in texts if len(text.strip()) < SHORTEST_ERASED]
+        if short or not texts:
+            raise DatasetError(f"Give texts of at least {SHORTEST_ERASED} characters; found {len(short)} shorter.")
+        eraser, erased = Eraser(self._store, texts, tables=self._tables, clock=self._clock), list[Erased]()
+        with self._lexical.writing() as writer:
+            self._indexer.clean(writer)
+            found = [eraser.rewrite(*version) for version in eraser.holding(dataset_ids)]
+            pending = [each for _, each in found if each is not None]
+            self._indexer.index(pending, writer, outcome=Outcome(), report=_silent)
+            self._indexer.clean(writer)
+            erased = [each for each, _ in found]
+        for each in erased:
+            if not each.version:
+                self.remove(each.dataset_id)
+        if erased:
+            self.rebuild_lexical()  # so that the words are in none of its files
+            self.rebuild_cards()
+            self._store.compact()
+        return erased
 
     def rebuild_lexical(self) -> int:
         """Fill the lexical index again from the store, as after a restore; return how many chunks it took in."""

@@ -70,6 +70,16 @@ class Store:
             yield session
             session.flush()
 
+    def compact(self) -> None:
+        """Write SQLite's log into its file, so that nothing deleted lies in it; PostgreSQL vacuums by itself, later."""
+        if self.is_sqlite:
+            with _own_errors():
+                connection = self.engine.raw_connection()
+                try:
+                    connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                finally:
+                    connection.close()
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from core.datasets.ingest.sources import folder_sources
+from core.errors import DatasetError
+from tests.core.datasets.ingest.home import Home, write_root
+
+NAME = "Zebulon Quixworth"
+
+
+def with_person(root: Path) -> Path:
+    write_root(root, datasets=2)
+    with (root / "shop-0" / "prices.csv").open("a") as file:
+        file.write(f"Made for {NAME},77,2025\n")
+    with (root / "shop-0" / "rules.md").open("a") as file:
+        file.write("\n## Staff\nThe keys are with zebulon  quixworth.\n\nThe shop opens at nine.\n")
+    return root
+
+
+def test_erased_subject_is_in_nothing_that_is_kept_and_its_files_do_not_bring_it_back(tmp_path) -> None:
+    root = with_person(tmp_path / "root")
+    home = Home(tmp_path / "home")
+    home.ingest(root)
+    assert NAME in str(home.holds())
+    [erased] = home.manager.erase_texts([NAME])
+    assert (erased.dataset_id, erased.rows, erased.path) == ("shop-0", 1, str(root / "shop-0"))
+    held = home.holds()
+    assert "quixworth" not in str(held).lower()
+    assert any("opens at nine" in text for _, _, _, text, *_ in held["chunks"])
+    assert home.lexical.search("Quixworth", versions=[v for _, v in held["active"]], top_k=5) == []
+    files = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert [path for path in files if b"quixworth" in path.read_bytes().lower()] == []
+    before = home.holds()
+    outcome = home.ingest(root)
+    assert [refusal.dataset_id for refusal in outcome.refused] == ["shop-0"]
+    assert "erased" in outcome.refused[0].reason
+    assert home.holds() == before
+    write_root(root, datasets=2)  # the owner takes it out of the files
+    assert home.ingest(root).added == ["shop-0"]
+
+
+def test_dataset_of_nothing_else_is_removed_and_short_texts_are_refused(tmp_path) -> None:
+    root = write_root(tmp_path / "root", datasets=1)
+    (root / "shop-0" / "prices.csv").unlink()
+    (root / "shop-0" / "rules.md").write_text(f"# Staff\n\n{NAME} has the keys.\n")
+    home = Home(tmp_path / "home")
+    home.manager.ingest_sources(folder_sources(root))
+    assert home.manager.erase_texts(["Nobody of this name"]) == []
+    with pytest.raises(DatasetError, match="at least 4"):
+        home.manager.erase_texts(["Z"])
+    [erased] = home.manager.erase_texts([NAME], dataset_ids=["shop-0"])
+    assert erased.version == ""
+    assert home.holds()["chunks"] == []
