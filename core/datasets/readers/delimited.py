@@ -33,7 +33,10 @@ def read_delimited(source: Source) -> Iterator[TablePart]:
     if not cells:
         raise UnreadableError("expected a line of column names; the file holds none.", place=place)
     if is_headless(_parse(sample, delimiter)):
-        source.report("expected column names, found data; the columns are called by their number.", place=place)
+        source.report(
+            "expected column names, found data; add a line of names, or columns are called by their number.",
+            place=place,
+        )
         header = tuple(f"Column {n}" for n in range(1, len(cells) + 1))
         rows = chain([(number, cells)], rows)
     else:

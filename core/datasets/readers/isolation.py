@@ -34,7 +34,7 @@ def extract(source: Source, program: str, *, limit_s: int = LIMIT_S) -> Iterator
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": "1"},
+        env=_environment(),
     )
     output = process.stdout
     try:
@@ -53,6 +53,12 @@ def extract(source: Source, program: str, *, limit_s: int = LIMIT_S) -> Iterator
         process.wait()
         if output is not None:
             output.close()
+
+
+def _environment() -> dict[str, str]:
+    """Return what the program needs of the environment; keys and passwords are not for foreign files."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
+    return {**kept, "PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": "1"}
 
 
 def _parse(line: bytes) -> Any:

@@ -20,10 +20,14 @@ def name_columns(source: Source, cells: Sequence[str], *, place: str) -> tuple[s
     for number, name in enumerate(names, start=1):
         if not name:
             names[number - 1] = _free(f"Column {number}", taken)
-            source.report(f"column {number} has no name; it is called {names[number - 1]!r}.", place=place)
+            source.report(
+                f"column {number} has no name; give it one, or it is called {names[number - 1]!r}.", place=place
+            )
         elif names.index(name) < number - 1:
             names[number - 1] = _free(name, taken)
-            source.report(f"column {number} is called {name!r} again; it is called {names[number - 1]!r}.", place=place)
+            source.report(
+                f"column {number} is called {name!r} again; rename it, or it is {names[number - 1]!r}.", place=place
+            )
         if UNSAFE.search(name):
             raise UnreadableError("a column's name holds a control character; expected text.", place=place)
     return tuple(names)
