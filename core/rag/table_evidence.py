@@ -16,8 +16,10 @@ from core.tables.question import Question, asks_to_compute
 from core.tables.schema import StoredTable
 from core.tables.table_answerer import MOST_TABLES, TableAnswer, TableAnswerer
 from core.tables.table_store import TableStore
+from core.tables.words import plain
 
 ROWS_NAMED = 12
+LEAST_BELONGING = 1.0  # stricter than the model's own threshold: here a question may be about anything
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +46,9 @@ class TableEvidence:
         except DatasetError as exc:
             _log.warning("A table question was left to the chunks: %s", exc)
             return None
-        return None if answer is None else self._evidence(answer)
+        if answer is None or answer.belonging < LEAST_BELONGING or not _uses_numbers_of(question, answer):
+            return None
+        return self._evidence(answer)
 
     def _tables_of(self, versions: Mapping[str, str]) -> list[StoredTable]:
         found: list[StoredTable] = []
@@ -70,11 +74,17 @@ class TableEvidence:
             place=place,
             licence=licence,
             text=f"{answer.sentence}\n{place}",
-            score=answer.confidence,
+            score=answer.probability,
             sentences=(answer.sentence,),
-            sentence_scores=(answer.confidence,),
+            sentence_scores=(answer.probability,),
             answering=(0,),
         )
+
+
+def _uses_numbers_of(question: str, answer: TableAnswer) -> bool:
+    """Return whether the query, with the table's name in it, holds each number of the question, such as a year."""
+    used = set(plain(answer.sql).split())
+    return all(word in used for word in plain(question).split() if word[0].isdigit())
 
 
 def _rows(rows: tuple[int, ...]) -> str:

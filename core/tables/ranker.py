@@ -12,7 +12,7 @@ from core.tables.candidates import Candidate
 from core.tables.features import Features, Reading, features_of
 
 CARD = "model.json"
-KEPT = (
+BELONGS = (
     "uncovered",
     "uncovered words",
     "missed whole cells",
@@ -20,9 +20,11 @@ KEPT = (
     "missed parts",
     "missed columns",
     "shown named",
+    "shown alike",
     "shown alike what is asked",
     "shown less named than others",
     "order named",
+    "order alike",
     "order alike superlative",
     "longer rival",
     "whole rival",
@@ -30,12 +32,11 @@ KEPT = (
     "words quoted",
     "whole cells",
     "parts of cells",
+    "most rows have it",
     "says answer",
     "values=1",
-    "number=0",
-    "number=1",
 )
-"""Features of the chosen plan that its confidence is read from too."""
+"""Features of the chosen plan that say whether the question is about this table at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,14 @@ class Choice:
 
     Attributes:
         probability: Of its answer, among the answers that all plans yield.
-        confidence: How likely the answer is right, 0..1.
+        belonging: Log odds that the question is about this table.
+        is_sure: Whether it is clear enough of the next answer, and the question about this table, to be given.
     """
 
     candidate: Candidate
     probability: float
-    confidence: float
+    belonging: float
+    is_sure: bool
 
 
 class Ranker:
@@ -64,8 +67,9 @@ class Ranker:
         try:
             card = json.loads((folder / CARD).read_text(encoding="utf-8"))
             self._plans: dict[str, float] = card["plans"]
-            self._sure: dict[str, float] = card["confidence"]
-            self.threshold = float(card["threshold"])
+            self._belongs: dict[str, float] = card["belongs"]
+            self._least_margin = float(card["least_margin"])
+            self._least_belonging = float(card["least_belonging"])
         except (OSError, KeyError, TypeError, ValueError) as exc:
             raise ModelError(f"The weights for table questions can't be read in {folder}: {exc}.") from exc
 
@@ -74,10 +78,11 @@ class Ranker:
         if not candidates:
             return None
         features = [features_of(reading, candidate) for candidate in candidates]
-        scores = [weigh(each, self._plans) for each in features]
-        top = choose_answer(candidates, scores)
-        sure = weigh(confidence_features(candidates[top.place], features[top.place], top), self._sure)
-        return Choice(candidates[top.place], top.probability, 1 / (1 + math.exp(-max(-50.0, min(50.0, sure)))))
+        top = choose_answer(candidates, [weigh(each, self._plans) for each in features])
+        best = candidates[top.place]
+        belonging = weigh(belonging_features(features[top.place]), self._belongs)
+        is_sure = top.margin >= self._least_margin and belonging >= self._least_belonging
+        return Choice(best, top.probability, belonging, is_sure and not counts_beside_a_number(reading, best))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +91,12 @@ class Top:
 
     Attributes:
         place: Of the best of the plans that yield it.
-        second: Probability of the next answer.
-        score: Of the best plan.
-        answers: How many different answers the plans yield.
+        margin: How much likelier it is than the next answer.
     """
 
     place: int
     probability: float
-    second: float
-    score: float
-    answers: int
+    margin: float
 
 
 def weigh(features: Mapping[str, float], weights: Mapping[str, float]) -> float:
@@ -115,7 +116,7 @@ def choose_answer(candidates: Sequence[Candidate], scores: Sequence[float]) -> T
     best = max(by_answer, key=lambda answer: by_answer[answer])
     place = max((n for n, answer in enumerate(answers) if answer == best), key=lambda n: scores[n])
     second = max((p for answer, p in by_answer.items() if answer != best), default=0.0)
-    return Top(place, by_answer[best], second, scores[place], len(by_answer))
+    return Top(place, by_answer[best], by_answer[best] - second)
 
 
 def answer_key(values: Iterable[str | float]) -> frozenset[str]:
@@ -123,19 +124,14 @@ def answer_key(values: Iterable[str | float]) -> frozenset[str]:
     return frozenset(value.strip().lower() if isinstance(value, str) else f"{value:.9g}" for value in values)
 
 
-def confidence_features(candidate: Candidate, features: Features, top: Top) -> Features:
-    """Return what the confidence in an answer is read from."""
+def belonging_features(features: Features) -> Features:
+    """Return what says whether a question is about the table."""
+    return {"one": 1.0} | {name: features[name] for name in BELONGS if name in features}
+
+
+def counts_beside_a_number(reading: Reading, candidate: Candidate) -> bool:
+    """Return whether rows are counted though the question names a column of numbers: "How many A are in stock?"."""
     plan = candidate.plan
-    found = {name: features[name] for name in KEPT if name in features}
-    odds = math.log(max(top.probability, 1e-6) / max(1 - top.probability, 1e-6))
-    found |= {
-        "one": 1.0,
-        "log odds": max(-8.0, min(8.0, odds)) / 2,
-        "probability": top.probability,
-        "second": top.second,
-        "score": max(-40.0, min(40.0, top.score)) / 10,
-        "answers": math.log(top.answers) / 3,
-        f"op={plan.operation}": 1.0,
-        f"conditions={len(plan.where) + len(plan.either)}": 1.0,
-    }
-    return found
+    used = {plan.column, plan.by, *(m.condition.column for m in candidate.mentions)}
+    numbers = (c.name for c in reading.frame.columns if c.is_number and not c.is_year and c.name not in used)
+    return plan.operation in ("count", "count_different") and any(reading.named[name][0] == 1 for name in numbers)

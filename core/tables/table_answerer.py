@@ -36,7 +36,8 @@ class TableAnswer:
         rows_read: How many rows the query ran over.
         rows: Rows that the result comes from, counted from 1; not more than the first 200.
         sentence: The result in plain words.
-        confidence: How likely it is what was asked, 0..1.
+        probability: Of the answer, among those that the question might mean, 0..1.
+        belonging: Log odds that the question is about the table, and not about something else.
     """
 
     values: tuple[str, ...]
@@ -46,7 +47,8 @@ class TableAnswer:
     table: StoredTable
     rows: tuple[int, ...]
     sentence: str
-    confidence: float
+    probability: float
+    belonging: float
 
 
 class TableAnswerer:
@@ -78,11 +80,11 @@ class TableAnswerer:
         for table in tables[:MOST_TABLES]:
             frame = _frame(table)
             choice = self._choose(asked, frame)
-            if choice is not None and choice.confidence >= self._ranker.threshold:
+            if choice is not None and choice.is_sure:
                 found.append((choice, table, frame))
         if not found:
             return None
-        choice, table, frame = max(found, key=lambda each: each[0].confidence)
+        choice, table, frame = max(found, key=lambda each: each[0].probability)
         return self._run(choice, table, frame)
 
     def _choose(self, question: Question, frame: Frame) -> Choice | None:
@@ -108,7 +110,8 @@ class TableAnswerer:
             table=table,
             rows=result.rows,
             sentence=describe(plan, frame, values),
-            confidence=choice.confidence,
+            probability=choice.probability,
+            belonging=choice.belonging,
         )
 
 

@@ -1,8 +1,8 @@
 """Trains what chooses a plan for a question about a table: `python -m core.training.tables_fit SOURCE OUTPUT`.
 
-A log-linear model learns from answers alone: plans that yield the right answer share the credit. A second one learns,
-from questions that the first has not seen and from questions about other tables, how likely the chosen answer is right.
-The threshold is chosen on further tables. Nothing of the tables for reports is used.
+A log-linear model learns from answers alone: plans that yield the right answer share the credit. On questions about
+further tables a second one learns to tell them from questions put to others' tables, and both thresholds are chosen.
+Nothing of the tables for reports is used.
 """
 
 import argparse
@@ -10,10 +10,9 @@ import json
 import math
 import random
 import sys
-import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 from core.tables.candidates import Candidate, build_candidates
 from core.tables.features import Features, features_of
-from core.tables.ranker import CARD, choose_answer, confidence_features, weigh
+from core.tables.ranker import CARD, belonging_features, choose_answer, counts_beside_a_number, weigh
 from core.training.tables_data import TableQuestion, is_one_operation, is_right, load_table_questions
 
 Floats = NDArray[Any]
@@ -38,18 +37,18 @@ class TablesRecipe:
     Attributes:
         seen: In how many questions a feature must occur.
         decay: Weight of the squared weights beside the mean loss of a question.
-        unseen: Questions that the second model learns from.
-        strangers: Questions about other tables among the rows of the second model.
+        strangers: Questions put to other tables, for the second model and the thresholds.
+        kept: Share of the questions one operation away that must be taken for questions about their table.
         most_wrong: Share of the questions one operation away that may be answered wrongly at the threshold.
     """
 
     seen: int = 6
     decay: float = 2e-4
     steps: int = 40
-    unseen: int = 1_800
-    strangers: int = 800
-    confidence_decay: float = 3e-4
-    most_wrong: float = 0.08
+    strangers: int = 400
+    belonging_decay: float = 3e-3
+    kept: float = 0.95
+    most_wrong: float = 0.085
     smallest_weight: float = 0.02
     seed: int = 0
 
@@ -64,7 +63,6 @@ class Rows:
     starts: NDArray[np.int64]
     first: NDArray[np.int64]
     right: Floats
-    halves: list[int]
 
 
 def read_rows(questions: Sequence[TableQuestion], *, seen: int) -> Rows:
@@ -73,7 +71,7 @@ def read_rows(questions: Sequence[TableQuestion], *, seen: int) -> Rows:
     counts: Counter[int] = Counter()
     entries: list[NDArray[np.int32]] = []
     values: list[NDArray[np.float32]] = []
-    sizes, first, right, halves = [], [0], [], []
+    sizes, first, right = [], [0], []
     for question in questions:
         candidates = candidates_of(question)
         hits = [is_right(c.outcome.values, question.answer) for c in candidates]
@@ -89,7 +87,6 @@ def read_rows(questions: Sequence[TableQuestion], *, seen: int) -> Rows:
             entries.append(np.array(named, dtype=np.int32))
             values.append(np.array(list(found.values()), dtype=np.float32))
         counts.update(known)
-        halves.append(_half(question))
         right += hits
         first.append(len(right))
     kept = np.full(len(ids), -1, dtype=np.int32)
@@ -108,33 +105,12 @@ def read_rows(questions: Sequence[TableQuestion], *, seen: int) -> Rows:
         starts,
         np.array(first),
         np.array(right, dtype=float),
-        halves,
     )
 
 
 def candidates_of(question: TableQuestion) -> list[Candidate]:
     """Return the plans that the grammar offers for a question."""
     return build_candidates(question.reading.question, question.frame, question.reading.mentions)
-
-
-def half_of(rows: Rows, half: int) -> Rows:
-    """Return the rows of the questions of one half."""
-    chosen = [q for q, of in enumerate(rows.halves) if of == half]
-    candidates = np.concatenate([np.arange(rows.first[q], rows.first[q + 1]) for q in chosen])
-    places = np.concatenate([np.arange(rows.starts[c], rows.starts[c + 1]) for c in candidates])
-    return replace(
-        rows,
-        entries=rows.entries[places],
-        values=rows.values[places],
-        starts=np.concatenate([[0], np.cumsum(np.diff(rows.starts)[candidates])]),
-        first=np.concatenate([[0], np.cumsum(np.diff(rows.first)[chosen])]),
-        right=rows.right[candidates],
-        halves=[half] * len(chosen),
-    )
-
-
-def _half(question: TableQuestion) -> int:
-    return zlib.crc32(question.id.encode()) % 2
 
 
 def fit_plans(rows: Rows, recipe: TablesRecipe) -> Weights:
@@ -158,24 +134,19 @@ def fit_plans(rows: Rows, recipe: TablesRecipe) -> Weights:
     return {n: round(float(w), 3) for n, w in zip(rows.names, weights, strict=True) if abs(w) >= recipe.smallest_weight}
 
 
-def fit_confidence(rows: Sequence[tuple[Features, bool]], recipe: TablesRecipe) -> Weights:
-    """Return weights of a logistic model of whether the chosen answer is right."""
+def fit_belonging(rows: Sequence[tuple[Features, bool]], recipe: TablesRecipe) -> Weights:
+    """Return weights of a logistic model of whether a question is about its table."""
     names = sorted({name for features, _ in rows for name in features})
-    places = {name: n for n, name in enumerate(names)}
-    table = np.zeros((len(rows), len(names)))
-    for row, (features, _) in zip(table, rows, strict=True):
-        for name, value in features.items():
-            row[places[name]] = value
-    labels = np.array([float(right) for _, right in rows])
+    table = np.array([[features.get(name, 0.0) for name in names] for features, _ in rows])
+    labels = np.array([float(belongs) for _, belongs in rows])
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         scores = table @ weights
-        chance = 1 / (1 + np.exp(-scores))
         value = float((np.logaddexp(0, scores) - labels * scores).mean())
-        gradient = table.T @ (chance - labels) / len(labels)
-        return value + recipe.confidence_decay * float(
+        gradient = table.T @ (1 / (1 + np.exp(-scores)) - labels) / len(labels)
+        return value + recipe.belonging_decay * float(
             weights @ weights
-        ), gradient + 2 * recipe.confidence_decay * weights
+        ), gradient + 2 * recipe.belonging_decay * weights
 
     return {n: round(float(w), 4) for n, w in zip(names, _minimise(loss, len(names), 200), strict=True)}
 
@@ -198,16 +169,20 @@ class Chosen:
     """What was chosen for a question.
 
     Attributes:
-        near: Whether some plan that yields the right answer is one operation away; None where none was looked for.
+        features: Those that say whether the question is about its table.
+        near: Whether some plan that yields the right answer is one operation away.
+        is_declined: Whether it counts rows where a number was asked for.
     """
 
     features: Features
+    margin: float
     right: bool
-    near: bool = False
+    near: bool
+    is_declined: bool
 
 
 def choose(question: TableQuestion, weights: Mapping[str, float]) -> Chosen | None:
-    """Return the plan that weights choose for a question, as its confidence is read."""
+    """Return what weights choose for a question; None where the grammar offers nothing."""
     candidates = candidates_of(question)
     if not candidates:
         return None
@@ -215,28 +190,28 @@ def choose(question: TableQuestion, weights: Mapping[str, float]) -> Chosen | No
     top = choose_answer(candidates, [weigh(each, weights) for each in features])
     best = candidates[top.place]
     hits = [c for c in candidates if is_right(c.outcome.values, question.answer)]
-    near = any(is_one_operation(c, question.reading) for c in hits)
-    return Chosen(confidence_features(best, features[top.place], top), best in hits, near)
+    return Chosen(
+        belonging_features(features[top.place]),
+        top.margin,
+        right=best in hits,
+        near=any(is_one_operation(c, question.reading) for c in hits),
+        is_declined=counts_beside_a_number(question.reading, best),
+    )
 
 
-def confidence_of(features: Features, weights: Mapping[str, float]) -> float:
-    """Return the confidence that weights give."""
-    return 1 / (1 + math.exp(-max(-50.0, min(50.0, weigh(features, weights)))))
-
-
-def choose_threshold(confidences: Sequence[float], right: Sequence[bool], *, most_wrong: float) -> float:
-    """Return the lowest threshold at which no more than a share of the answers is wrong."""
+def choose_margin(chosen: Sequence[Chosen], *, most_wrong: int) -> float:
+    """Return the lowest margin with which no more than so many answers are wrong."""
     bar, wrong = 1.0, 0
-    for confidence, is_so in sorted(zip(confidences, right, strict=True), reverse=True):
-        wrong += not is_so
-        if wrong > most_wrong * len(right):
+    for each in sorted(chosen, key=lambda each: -each.margin):
+        wrong += not each.right
+        if wrong > most_wrong:
             break
-        bar = confidence
+        bar = each.margin
     return math.ceil(bar * 1000) / 1000
 
 
 def main() -> None:
-    """Train, choose the threshold, and write the weights."""
+    """Train, choose the thresholds, and write the weights."""
     parser = argparse.ArgumentParser(
         prog="core.training.tables_fit", description="Train the weights for table questions."
     )
@@ -245,42 +220,46 @@ def main() -> None:
     options, recipe = parser.parse_args(), TablesRecipe()
     torch.set_num_threads(1)
     questions = load_table_questions(options.source)
-    learnt = [q for q in questions if q.split == "learn"]
-    rows = read_rows(learnt, seen=recipe.seen)
-    plans = fit_plans(rows, recipe)
-    unseen = _unseen(learnt, [fit_plans(half_of(rows, half), recipe) for half in (0, 1)], recipe)
-    sure = fit_confidence([(c.features, c.right) for c in unseen], recipe)
-    tuned = [c for q in questions if q.split == "tune" and (c := choose(q, plans)) is not None and c.near]
-    confidences = [confidence_of(c.features, sure) for c in tuned]
-    right = [c.right for c in tuned]
-    threshold = choose_threshold(confidences, right, most_wrong=recipe.most_wrong)
-    answered = [is_so for confidence, is_so in zip(confidences, right, strict=True) if confidence >= threshold]
-    card = {
-        "threshold": threshold,
-        "recipe": asdict(recipe),
-        "questions_learnt": len(rows.first) - 1,
-        "chosen_on": {"one_operation": len(tuned), "right": sum(answered), "wrong": len(answered) - sum(answered)},
-        "confidence": sure,
-        "plans": plans,
-    }
+    rows = read_rows([q for q in questions if q.split == "learn"], seen=recipe.seen)
+    card = tune([q for q in questions if q.split == "tune"], fit_plans(rows, recipe), recipe)
+    card |= {"questions_learnt": len(rows.first) - 1}
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / CARD).write_text(json.dumps(card, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
-    sys.stdout.write(json.dumps({name: card[name] for name in ("threshold", "questions_learnt", "chosen_on")}) + "\n")
+    sys.stdout.write(json.dumps({name: card[name] for name in card if name != "plans"}) + "\n")
 
 
-def _unseen(questions: Sequence[TableQuestion], halves: Sequence[Weights], recipe: TablesRecipe) -> list[Chosen]:
-    """Choose for each question by the weights of the half that it isn't in, and for questions about other tables."""
+def tune(questions: Sequence[TableQuestion], plans: Weights, recipe: TablesRecipe) -> dict[str, Any]:
+    """Return the card of plans' weights: with what says whether a question is about its table, and both thresholds."""
+    own = [c for q in questions if (c := choose(q, plans)) is not None]
+    strangers = [c for q in _strangers(questions, recipe) if (c := choose(q, plans)) is not None]
+    belongs = fit_belonging([*((c.features, True) for c in own), *((c.features, False) for c in strangers)], recipe)
+    near = [c for c in own if c.near]
+    least = math.floor(float(np.quantile([weigh(c.features, belongs) for c in near], 1 - recipe.kept)) * 1000) / 1000
+    given = [c for c in near if weigh(c.features, belongs) >= least and not c.is_declined]
+    margin = choose_margin(given, most_wrong=int(recipe.most_wrong * len(near)))
+    answered = [c.right for c in given if c.margin >= margin]
+    astray = sum(c.margin >= margin and weigh(c.features, belongs) >= least and not c.is_declined for c in strangers)
+    return {
+        "least_margin": margin,
+        "least_belonging": least,
+        "recipe": asdict(recipe),
+        "chosen_on": {
+            "one_operation": len(near),
+            "right": sum(answered),
+            "wrong": len(answered) - sum(answered),
+            "other_tables": len(strangers),
+            "answered_from_other_tables": astray,
+        },
+        "belongs": belongs,
+        "plans": plans,
+    }
+
+
+def _strangers(questions: Sequence[TableQuestion], recipe: TablesRecipe) -> list[TableQuestion]:
+    """Return questions put to tables of others, which answer none of them."""
     generator = random.Random(recipe.seed)  # noqa: S311
-    found = []
-    for question in generator.sample(questions, min(recipe.unseen, len(questions))):
-        chosen = choose(question, halves[1 - _half(question)])
-        found += [chosen] if chosen else []
-    for _ in range(recipe.strangers):
-        question, other = generator.sample(questions, 2)
-        stranger = TableQuestion(question.id, question.text, other.frame, ("\0",), question.split)
-        chosen = choose(stranger, halves[generator.randrange(2)])
-        found += [replace(chosen, right=False)] if chosen else []
-    return found
+    pairs = [generator.sample(questions, 2) for _ in range(recipe.strangers)]
+    return [TableQuestion(q.id, q.text, o.frame, ("\0",), q.split) for q, o in pairs if q.frame.title != o.frame.title]
 
 
 if __name__ == "__main__":
