@@ -95,7 +95,7 @@ def _delimiter(sample: list[str], *, usual: str) -> str:
     best, most = usual, _columns(sample, usual)[0]
     for delimiter in ",;\t|":
         columns, share = _columns(sample, delimiter)
-        if columns > most and share == 1:
+        if columns > most and (share == 1 or not most):
             best, most = delimiter, columns
     return best
 

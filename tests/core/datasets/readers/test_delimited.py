@@ -71,6 +71,12 @@ def test_bad_rows_are_left_out_and_told_with_their_line(write, reading) -> None:
         [list(part.rows) for part in read_parts(path.with_name("t.csv")) if isinstance(part, TablePart)]
 
 
+def test_a_ragged_row_does_not_hide_the_delimiter(write, reading) -> None:
+    read = reading(write("t.csv", "item;price\nSaw;12\nDrill\n"))
+    assert (read.tables[0].header, read.rows[0]) == (("item", "price"), [("Saw", "12")])
+    assert read.problems == ["t.csv, line 3: expected 2 cells as in the header, found 1."]
+
+
 def test_columns_without_a_name_of_their_own_get_one_and_are_told(write, reading) -> None:
     read = reading(write("t.csv", "a,,a,Column 2,a\n1,2,3,4,5\n"))
     assert read.tables[0].header == ("a", "Column 2 (2)", "a (2)", "Column 2", "a (3)")
