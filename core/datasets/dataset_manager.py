@@ -202,11 +202,11 @@ class DatasetManager:
         eraser, erased = Eraser(self._store, texts, tables=self._tables, clock=self._clock), list[Erased]()
         with self._lexical.writing() as writer:
             self._indexer.clean(writer)
-            found = [eraser.rewrite(*version) for version in eraser.holding(dataset_ids)]
-            pending = [each for _, each in found if each is not None]
+            erased = [eraser.rewrite(*version) for version in eraser.holding(dataset_ids)]
+            new = {each.version for each in erased}
+            pending = [each for each in self._indexer.pending() if each.version in new]
             self._indexer.index(pending, writer, outcome=Outcome(), report=_silent)
             self._indexer.clean(writer)
-            erased = [each for each, _ in found]
         for each in erased:
             if not each.version:
                 self.remove(each.dataset_id)

@@ -100,6 +100,14 @@ class VectorIndex:
         cosines = np.asarray(found["embeddings"], dtype=np.float32).reshape(-1, DIMENSIONS) @ vector
         return dict(zip(found["ids"], cosines.tolist(), strict=True))
 
+    def vectors_of(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        """Return the vectors of those of these ids that the index holds."""
+        if not ids:
+            return {}
+        with _as_retrieval_error("read"):
+            found = self._chunks.get(ids=list(ids), include=["embeddings"])
+        return dict(zip(found["ids"], np.asarray(found["embeddings"], dtype=np.float32), strict=True))
+
     def export_all(self) -> Iterator[VectorBatch]:
         """Yield everything that the index holds, for backup."""
         ids = self._all_ids()

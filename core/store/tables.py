@@ -179,7 +179,8 @@ class DatasetVersion(Base):
 class DatasetSource(Base):
     """Where a dataset came from, so that unchanged files are not read again.
 
-    `stamp` names the untouched files and `format` the way of cutting and embedding that `version` was made with.
+    `stamp` names the untouched files that `version` was read from. `format` is the way of cutting and embedding that
+    the active version shares with it; 0 where that was another one, so that nothing is taken over from it.
     `card` becomes the catalog's when this version becomes active. Versions in `erased` hold what a person asked to
     erase, so they never come in again.
     """

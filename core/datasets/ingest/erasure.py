@@ -6,7 +6,7 @@ the files that the dataset came from, which are refused until the texts are out 
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import pyarrow.parquet as pq
@@ -14,11 +14,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, undefer
 
 from core.datasets.catalog import chunk_of
-from core.datasets.ingest.indexing import Pending
 from core.datasets.ingest.reading import Cut
 from core.datasets.ingest.registry import add_chunks
 from core.datasets.profile import TableProfile, TableProfiler
 from core.datasets.quality import check_quality
+from core.datasets.states import Approval
 from core.rag.chunking import FORMAT, Passage, number_chunk
 from core.store.database import Store
 from core.store.tables import ChunkRow, Dataset, DatasetSource, DatasetVersion
@@ -26,6 +26,7 @@ from core.tables.schema import StoredTable
 from core.tables.table_store import TableStore
 
 PAGE = 1_000
+_IN_USE = Approval("approved", "It was in use before something was erased from it.", rule="erasure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Eraser:
         self._clock = clock
 
     def holding(self, dataset_ids: Sequence[str] | None) -> list[tuple[str, str]]:
-        """Return (dataset, version) of the versions that hold a text, of these datasets or of all."""
+        """Return (dataset, version) of what holds a text, of these datasets or of all; versions in use come last."""
         query = select(ChunkRow).order_by(ChunkRow.dataset_id, ChunkRow.version)
         if dataset_ids is not None:
             query = query.where(ChunkRow.dataset_id.in_(dataset_ids))
@@ -69,10 +70,11 @@ class Eraser:
             for row in session.scalars(query.execution_options(yield_per=PAGE)):
                 if self._holds(f"{row.document}\n{row.place}") or any(map(self._holds, row.text.split("\n"))):
                     found[row.dataset_id, row.version] = None
-        return list(found)
+            in_use = set(session.scalars(select(Dataset.active_version)))
+        return sorted(found, key=lambda each: (each[1] in in_use, each))
 
-    def rewrite(self, dataset_id: str, version: str) -> tuple[Erased, Pending | None]:
-        """Write a version without the texts; None comes back when nothing is left of it."""
+    def rewrite(self, dataset_id: str, version: str) -> Erased:
+        """Write a version without the texts, which takes the place of what was read last."""
         with self._store.read() as session:
             dataset, source = session.get_one(Dataset, dataset_id), session.get(DatasetSource, dataset_id)
             path = "" if source is None else source.path
@@ -84,13 +86,13 @@ class Eraser:
                 kept += 1
                 digest.update(repr((passage.document, passage.place, passage.text)).encode())
         if not kept:
-            return Erased(dataset_id, "", changed, 0, path, in_card), None
+            return Erased(dataset_id, "", changed, 0, path, in_card)
         new = f"sha256:{digest.hexdigest()}"
         self._write_chunks(dataset_id, version, new)
         profiles, rows = self._write_tables(dataset_id, version, new)
         with self._store.write() as session:
             self._write_version(session, dataset_id, version, new, chunks=kept, profiles=profiles)
-        return Erased(dataset_id, new, changed, rows, path, in_card), Pending(dataset_id, new, kept)
+        return Erased(dataset_id, new, changed, rows, path, in_card)
 
     def _holds(self, text: str) -> bool:
         line = " ".join(text.split()).casefold()
@@ -157,7 +159,7 @@ class Eraser:
                 profile={"tables": [profile.to_json() for profile in profiles]},
                 quality=check_quality(profiles).to_json(),
                 scan=old.scan,
-                approval=old.approval,
+                approval=old.approval or asdict(_IN_USE),
             )
         )
         history = update(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id, DatasetVersion.version != new)
@@ -169,7 +171,7 @@ class Eraser:
             source = DatasetSource(dataset_id=dataset_id, path="", stamp="", version="", format=FORMAT, card=card)
             source.erased = []
             session.add(source)
-        source.erased = sorted({*source.erased, version, source.version} - {""})
+        source.erased = sorted({*source.erased, version})
         source.stamp, source.version = "", new
 
 

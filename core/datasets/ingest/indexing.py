@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 
 import numpy as np
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 
 from core.datasets.catalog import chunk_of
 from core.datasets.ingest.deciding import moves_to_index
@@ -19,8 +19,8 @@ from core.datasets.ingest.registry import count_chunks, delete_chunks, publish, 
 from core.datasets.states import Change, Gate, apply_changes
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.errors import RetrievalError
-from core.rag.chunking import searchable_text, sentence_heading
-from core.rag.embedding import Embedder
+from core.rag.chunking import FORMAT, Passage, number_chunk, searchable_text, sentence_heading
+from core.rag.embedding import Embedder, Vectors
 from core.rag.lexical import LexicalIndex, LexicalWriter
 from core.rag.sentences import split_sentences
 from core.rag.vectors import VectorIndex
@@ -36,11 +36,16 @@ GROUP_DATASETS = 256
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A version that is stored and not yet visible."""
+    """A version that is stored and not yet visible.
+
+    Attributes:
+        active: The version that queries see now, if the vectors of its chunks are as they would be made today.
+    """
 
     dataset_id: str
     version: str
     chunks: int
+    active: str | None = None
 
 
 class Indexer:
@@ -73,7 +78,13 @@ class Indexer:
         """Return the versions that wait for an index and may be used, in the order of their ids."""
         version = DatasetVersion
         query = (
-            select(DatasetSource.dataset_id, DatasetSource.version, version.chunks, version.approval)
+            select(
+                DatasetSource.dataset_id,
+                DatasetSource.version,
+                version.chunks,
+                case((DatasetSource.format == FORMAT, Dataset.active_version)),
+                version.approval,
+            )
             .join(Dataset, Dataset.id == DatasetSource.dataset_id)
             .join(version, (version.dataset_id == Dataset.id) & (version.version == DatasetSource.version))
             .where(Dataset.active_version.is_distinct_from(DatasetSource.version))
@@ -114,8 +125,9 @@ class Indexer:
         done = 0
         for each in group:
             writer.remove(each.version)  # what an interrupted ingest may have left
+        active = {each.version: each.active for each in group if each.active is not None}
         for batch in self._batches(group):
-            self._add_vectors([chunk for chunk, by_meaning in batch if by_meaning])
+            self._add_vectors([chunk for chunk, by_meaning in batch if by_meaning], active)
             writer.add([chunk for chunk, _ in batch])
             done += len(batch)
             report("embedded", done)
@@ -160,15 +172,37 @@ class Indexer:
                 return
             after = page[-1][0].position
 
-    def _add_vectors(self, chunks: Sequence[Chunk]) -> None:
+    def _add_vectors(self, chunks: Sequence[Chunk], active: Mapping[str, str]) -> None:
+        """Give chunks their vectors; those of chunks that the active version holds too are taken from there."""
+        there = {c.id: _same_in(c, active[c.version]) for c in chunks if c.version in active}
+        vectors, sentences = self._held(list(there.values()))
+        taken = [c for c in chunks if there.get(c.id) in vectors and there[c.id] in sentences]
+        if taken:
+            self._vectors.add(taken, vectors=np.stack([vectors[there[c.id]] for c in taken]))
+            self._store_sentences({c.id: sentences[there[c.id]] for c in taken})
+        known = {c.id for c in taken}
+        self._make_vectors([c for c in chunks if c.id not in known])
+
+    def _held(self, ids: Sequence[str]) -> tuple[dict[str, Vectors], dict[str, bytes]]:
+        """Return the vectors, and the sentence vectors, of those of these chunks that have any."""
+        if not ids:
+            return {}, {}
+        query = select(ChunkRow.id, ChunkRow.sentence_vectors).where(ChunkRow.id.in_(ids))
+        with self._store.read() as session:
+            sentences = {chunk_id: held for chunk_id, held in session.execute(query) if held is not None}
+        return self._vectors.vectors_of(ids), sentences
+
+    def _make_vectors(self, chunks: Sequence[Chunk]) -> None:
         if not chunks:
             return
         self._vectors.add(chunks, vectors=self._embedder.embed([searchable_text(chunk) for chunk in chunks]))
         passages = [(sentence_heading(c.document, c.place), split_sentences(c.text)) for c in chunks]
         found = zip(chunks, self._encoder.passages(passages), strict=True)
-        rows = [{"id": chunk.id, "sentence_vectors": vectors.astype(np.float16).tobytes()} for chunk, vectors in found]
+        self._store_sentences({chunk.id: vectors.astype(np.float16).tobytes() for chunk, vectors in found})
+
+    def _store_sentences(self, vectors: Mapping[str, bytes]) -> None:
         with self._store.write() as session:
-            session.execute(update(ChunkRow), rows)
+            session.execute(update(ChunkRow), [{"id": i, "sentence_vectors": held} for i, held in vectors.items()])
 
     def _check(self, versions: Sequence[str]) -> None:
         """Raise a RetrievalError unless both indexes hold all that the store does."""
@@ -180,6 +214,12 @@ class Indexer:
                 f"The vector and lexical index hold {held[0]} of {by_meaning} and {held[1]} of {expected} chunks; "
                 "ingest again."
             )
+
+
+def _same_in(chunk: Chunk, version: str) -> str:
+    """Return the id that the same text at the same place has in another version."""
+    passage = Passage(chunk.document, chunk.place, chunk.text)
+    return number_chunk(passage, 0, dataset_id=chunk.dataset_id, version=version).id
 
 
 def _is_approved(approval: Mapping[str, str] | None) -> bool:

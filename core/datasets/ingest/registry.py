@@ -113,10 +113,12 @@ def put_source(session: Session, source: Source, *, stamp: str, version: str) ->
     """Write where a version came from."""
     row = session.get(DatasetSource, source.card.id)
     if row is None:
-        row = DatasetSource(dataset_id=source.card.id, erased=[])
+        in_use = session.get_one(Dataset, source.card.id).active_version is not None
+        row = DatasetSource(dataset_id=source.card.id, erased=[], format=0 if in_use else FORMAT)
         session.add(row)
+    row.format = FORMAT if row.format == FORMAT else 0
     row.path, row.collection, row.stamp = str(source.path.resolve()), source.collection or None, stamp
-    row.version, row.format, row.card = version, FORMAT, source.card.model_dump()
+    row.version, row.card = version, source.card.model_dump()
 
 
 def publish(session: Session, versions: Mapping[str, str], now: datetime) -> None:
@@ -124,6 +126,7 @@ def publish(session: Session, versions: Mapping[str, str], now: datetime) -> Non
     for dataset_id, version in versions.items():
         dataset, source = session.get_one(Dataset, dataset_id), session.get_one(DatasetSource, dataset_id)
         apply_card(dataset, source.card)
+        source.format = FORMAT
         dataset.active_version, dataset.state, dataset.state_reason = version, "indexed", ""
         dataset.updated_at, dataset.retired_at = now, None
 

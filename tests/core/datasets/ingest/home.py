@@ -78,7 +78,7 @@ class Home:
                 word: sorted(chunk_id for chunk_id, _ in self.lexical.search(word, versions=versions, top_k=500))
                 for word in ("saw", "price", "rule", "widgets")
             },
-            "cards": sorted(self.cards.search("saw price of shop 2", dataset_ids=None, top_k=20)),
+            "cards": sorted(i for i, _ in self.cards.search("saw price of shop 2", dataset_ids=None, top_k=20)),
             "counts": [self.lexical.count(version) for version in versions],
             "tables": {
                 path.relative_to(self.folder).as_posix(): pq.read_table(path).to_pylist()

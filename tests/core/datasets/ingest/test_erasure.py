@@ -18,19 +18,23 @@ def with_person(root: Path) -> Path:
     return root
 
 
+def files_that_hold(folder: Path, word: bytes) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and word in path.read_bytes().lower()]
+
+
 def test_erased_subject_is_in_nothing_that_is_kept_and_its_files_do_not_bring_it_back(tmp_path) -> None:
     root = with_person(tmp_path / "root")
     home = Home(tmp_path / "home")
     home.ingest(root)
     assert NAME in str(home.holds())
+    assert files_that_hold(tmp_path / "home", b"quixworth")
     [erased] = home.manager.erase_texts([NAME])
     assert (erased.dataset_id, erased.rows, erased.path) == ("shop-0", 1, str(root / "shop-0"))
     held = home.holds()
     assert "quixworth" not in str(held).lower()
     assert any("opens at nine" in text for _, _, _, text, *_ in held["chunks"])
     assert home.lexical.search("Quixworth", versions=[v for _, v in held["active"]], top_k=5) == []
-    files = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
-    assert [path for path in files if b"quixworth" in path.read_bytes().lower()] == []
+    assert files_that_hold(tmp_path / "home", b"quixworth") == []
     before = home.holds()
     outcome = home.ingest(root)
     assert [refusal.dataset_id for refusal in outcome.refused] == ["shop-0"]

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from core.datasets.ingest.progress import Progress
 from core.datasets.ingest.sources import folder_sources
 from tests.core.datasets.ingest.home import Home, write_root
@@ -70,6 +72,25 @@ def test_second_run_reads_and_embeds_nothing(tmp_path) -> None:
     (root / "shop-1" / "rules.md").touch()
     outcome = home.ingest(root)
     assert (outcome.unchanged, outcome.added, home.embedder.embedded) == (["shop-0", "shop-1"], [], before)
+
+
+def test_only_what_changed_of_a_dataset_is_embedded_again(tmp_path) -> None:
+    root = write_root(tmp_path / "root", datasets=1)
+    home = Home(tmp_path / "home")
+    home.ingest(root)
+    before = home.embedder.embedded
+    with (root / "shop-0" / "rules.md").open("a") as file:
+        file.write("\n## Rule 8\nRule 8 allows none.\n")
+    assert home.ingest(root).added == ["shop-0"]
+    assert home.embedder.embedded == before + 1
+    fresh = Home(tmp_path / "fresh")
+    fresh.ingest(root)
+    held, expected = home.holds(), fresh.holds()
+    taken, made = held.pop("vectors"), expected.pop("vectors")
+    assert held == expected
+    assert [(i, meta) for i, _, meta in taken] == [(i, meta) for i, _, meta in made]
+    for (_, left, _), (_, right, _) in zip(taken, made, strict=True):  # the index rounds what it takes in once more
+        assert np.allclose(np.frombuffer(left, np.float32), np.frombuffer(right, np.float32), atol=1e-6)
 
 
 def test_datasets_that_vanished_from_a_collection_are_retired(tmp_path) -> None:
