@@ -15,7 +15,13 @@ from core.rag.vectors import VectorIndex, open_vectors
 from core.schema import Chunk
 
 DEPTH = 100  # cards taken from each side
-DENSE_WEIGHT = 0.5  # of meaning: many questions name nothing but what stands in a cell, so that words tell more
+DENSE_WEIGHT = 0.25  # of meaning: many questions name nothing but what stands in a cell, so that words tell more
+# Words that say what is asked of a table, not what it is about.
+_ASKED = """
+amount chart difference first last least list listed lists long many most much name names next number only same table
+tables times total
+"""
+ASKED = frozenset(_ASKED.split())
 SHOWN_VALUES = 6  # of a column, near the beginning of a card
 MAX_LINE = 250  # characters of columns and of the description that meaning is to read
 MAX_READ = 2_000  # characters; more than the embedder sees
@@ -77,15 +83,21 @@ class CardIndex:
             top_k: How many.
             vector: The query's, where it is made already.
         """
-        if dataset_ids is not None and not dataset_ids:
-            return []
         if vector is None:
             vector = self._embedder.embed([query])[0]
-        dense = dict(self._vectors.nearest(vector, ids=dataset_ids, top_k=max(DEPTH, top_k)))
-        lexical = dict(self._lexical.search(query, versions=dataset_ids, top_k=max(DEPTH, top_k)))
-        lexical |= self._lexical.scores(query, ids=[i for i in dense if i not in lexical])
+        pool = self.pool(query, dataset_ids=dataset_ids, top_k=max(DEPTH, top_k), vector=vector)
+        return fuse_scores(*pool, dense_weight=DENSE_WEIGHT)[:top_k]
+
+    def pool(
+        self, query: str, *, dataset_ids: Sequence[str] | None, top_k: int, vector: Vectors
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Return the best of each side with their scores by meaning and by words, for `fuse_scores`."""
+        words = _subject(query)
+        dense = dict(self._vectors.nearest(vector, ids=dataset_ids, top_k=top_k))
+        lexical = dict(self._lexical.search(words, versions=dataset_ids, top_k=top_k))
+        lexical |= self._lexical.scores(words, ids=[i for i in dense if i not in lexical])
         dense |= self._vectors.similarities(vector, ids=[i for i in lexical if i not in dense])
-        return fuse_scores(dense, lexical, dense_weight=DENSE_WEIGHT)[:top_k]
+        return dense, lexical
 
 
 def open_cards(settings: Settings, embedder: Embedder) -> CardIndex:
@@ -114,6 +126,11 @@ def card_text(*, description: str, columns: Mapping[str, Sequence[str]]) -> str:
         " ".join(value for values in columns.values() for value in values)[:MAX_CELLS],
     )
     return "\n".join(lines)
+
+
+def _subject(query: str) -> str:
+    """Return a query without the words that say what is asked of a table; all of it when nothing is left."""
+    return " ".join(word for word in query.split() if word.strip("?,.!'\"").lower() not in ASKED) or query
 
 
 def _are_words(values: Sequence[str]) -> bool:
