@@ -156,8 +156,8 @@ def _announce(seeded: Seeded) -> None:
 
 
 def _report(progress: Progress) -> None:
-    if progress.stage == "indexed":
-        sys.stdout.write(f"Dataset {progress.dataset_id}: {progress.total} chunks\n")
+    if progress.stage == "published":
+        sys.stdout.write(f"Datasets: {progress.done:,} of {progress.total:,} chunks\n")
 
 
 if __name__ == "__main__":

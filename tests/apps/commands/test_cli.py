@@ -104,11 +104,27 @@ def test_datasets_are_listed_shown_added_and_removed(home: Path, tmp_path: Path)
         "licence: CC0-1.0\nsource: written for a test\ntier: public\nlabels: []\n"
     )
     (folder / "tides.md").write_text("# Tides\n\nThe harbour has two high tides a day.\n")
-    assert "tides: 1 documents" in run("datasets", "add", str(folder)).output
+    assert "1 added (1 chunks)" in run("datasets", "add", str(folder)).output
+    assert "1 unchanged" in run("datasets", "add", str(folder)).output
     assert "two high tides" in run("datasets", "show", "tides").output
     run("datasets", "remove", "tides")
     assert "tides" not in run("datasets", "list").output
     assert "Error" in run("datasets", "show", "ghost", code=1).output
+
+
+def test_files_without_a_card_are_added_bad_rows_left_out_on_request_and_a_person_erased(tmp_path: Path, home) -> None:
+    path = tmp_path / "harbour-fees.csv"
+    path.write_text("boat,owner,fee\nSeal,Xaver Quillfeather,5\nGull,Ann Bee,7\nBroken,1\n")
+    refused = run("datasets", "add", str(path), "--licence", "CC0-1.0", code=1).output
+    assert "line 4" in refused
+    added = run("datasets", "add", str(path), "--licence", "CC0-1.0", "--skip-bad").output
+    assert "1 added" in added
+    assert "line 4" in added
+    erased = run("datasets", "erase-subject", "Xaver Quillfeather").output
+    assert "harbour-fees: 2 chunks and 1 table rows" in erased
+    assert "Quillfeather" not in run("datasets", "show", "harbour-fees").output
+    assert "what was erased" in run("datasets", "add", str(path), "--licence", "CC0-1.0", "--skip-bad", code=1).output
+    run("datasets", "remove", "harbour-fees")
 
 
 def test_users_and_keys_are_managed(home: Path) -> None:

@@ -43,26 +43,7 @@ def test_datasets_are_listed_by_title_with_their_figures(manager: DatasetManager
     )
     assert first.active_version.startswith("sha256:")
     assert catalog.get_dataset(store, "apple") == second
-
-
-@pytest.mark.parametrize(
-    ("text", "ids"),
-    [
-        ("saws", ["apple", "zebra"]),
-        ("ZEBRA saws", ["zebra"]),
-        ("%", ["apple", "zebra"]),
-        ("s_w", []),
-        ("saws_and", ["apple", "zebra"]),
-        ("' OR 1=1 --", []),
-        ("", ["apple", "zebra"]),
-    ],
-)
-def test_search_wants_every_word(
-    manager: DatasetManager, store: Store, tmp_path: Path, text: str, ids: list[str]
-) -> None:
-    ingest(manager, tmp_path, "apple", "Text.")
-    ingest(manager, tmp_path, "zebra", "Text.")
-    assert [view.id for view in catalog.search_datasets(store, text)] == ids
+    assert catalog.count_datasets(store) == 2
 
 
 def test_chunks_are_paged_in_order(manager: DatasetManager, store: Store, tmp_path: Path) -> None:
