@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from core.config import Settings
-from core.datasets.catalog import list_datasets
+from core.datasets.catalog import count_datasets
 from core.errors import CoreError
 from core.llm.profiles import list_profiles, load_profile
 from core.llm.weights import check_model, locate_model
@@ -103,7 +103,7 @@ def _with_store(settings: Settings, look: Callable[[Store], str]) -> str:
 
 def _look_at_database(store: Store) -> str:
     kind = "SQLite" if store.is_sqlite else "PostgreSQL"
-    return f"{kind}, {len(list_datasets(store))} datasets"
+    return f"{kind}, {count_datasets(store)} datasets"
 
 
 def _look_at_ledger(settings: Settings, store: Store) -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 import core
 from apps.api.dependencies import Acting, Bench
 from apps.api.errors import DOCUMENTED
-from core.datasets.catalog import list_datasets
+from core.datasets.catalog import count_datasets
 from core.schema import ModelInfo
 from governance.identity import require
 from governance.records import utc_now
@@ -47,7 +47,7 @@ def status(actor: Acting, bench: Bench) -> Status:
         policy_digest=bench.governance.policy_digest,
         rails=bench.governance.rail_versions,
         agents=len(records.agents.list()),
-        datasets=len(list_datasets(records.store)),
+        datasets=count_datasets(records.store),
         ledger_entries=records.ledger.size(),
         ledger_key=records.ledger.key,
         at=utc_now(),

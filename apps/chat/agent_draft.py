@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.datasets.catalog import DatasetView, list_datasets, search_datasets
+from core.datasets.catalog import DatasetView
+from core.datasets.search import CatalogPage, search_catalog
 from governance.agents import AgentDraft
 from governance.errors import InputError
 from governance.records import Records
@@ -79,15 +80,14 @@ def draft_agent(actor: Actor, draft: AgentDraft, *, agent_id: str, now: datetime
     )
 
 
-def find_datasets(records: Records, *, text: str, category: str) -> list[DatasetView]:
-    """Return the datasets that match a search and a category; an empty one matches all."""
-    found = search_datasets(records.store, text) if text.strip() else list_datasets(records.store)
-    return [each for each in found if not category or each.category == category]
+def find_datasets(records: Records, *, text: str, category: str) -> CatalogPage:
+    """Return the first datasets that match a search and a category; an empty one matches all."""
+    return search_catalog(records.store, text, facets={"category": [category] if category else []}, limit=SHOWN)
 
 
 def dataset_choices(found: Sequence[DatasetView]) -> list[tuple[str, str]]:
-    """Return the first datasets as label and id."""
-    return [(dataset_label(each), each.id) for each in found[:SHOWN]]
+    """Return datasets as label and id."""
+    return [(dataset_label(each), each.id) for each in found]
 
 
 def dataset_label(dataset: DatasetView) -> str:

@@ -23,7 +23,7 @@ from apps.chat.badges import count
 from apps.chat.drawing import draw
 from apps.chat.progress import Progress
 from apps.chat.sidebar import DOMAIN_WORDS, LEVEL_WORDS, SCOPE_WORDS
-from core.datasets.catalog import list_datasets
+from core.datasets.search import search_catalog
 from core.schema import Message
 from governance.agents import AgentDraft
 from governance.errors import InputError
@@ -81,8 +81,8 @@ class AgentWizard:
     def choices(self, text: str, category: str) -> tuple[list[tuple[str, str]], str]:
         """Return the datasets to show for a search, and how many there are."""
         found = find_datasets(self._records, text=text, category=category)
-        narrowed = f"The first {SHOWN} of {count(len(found), 'dataset')}; search to narrow it down."
-        return dataset_choices(found), narrowed if len(found) > SHOWN else count(len(found), "dataset")
+        narrowed = f"The first {SHOWN} of {count(found.total, 'dataset')}; search to narrow it down."
+        return dataset_choices(found.datasets), narrowed if found.total > SHOWN else count(found.total, "dataset")
 
     def pick(self, text: str, category: str, chosen: Iterable[str], picked: Iterable[str]) -> tuple[str, ...]:
         """Return what is chosen after a person picked among the datasets that the search shows."""
@@ -91,7 +91,7 @@ class AgentWizard:
 
     def categories(self) -> list[tuple[str, str]]:
         """Return the categories that there are."""
-        known = sorted({each.category for each in list_datasets(self._records.store)})
+        known = sorted(search_catalog(self._records.store, limit=1).counts["category"])
         return [("All categories", ""), *((each, each) for each in known)]
 
     def adapters(self) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from core.datasets.profile_words import render_column_line
 from core.datasets.report import read_report
 from core.datasets.search import FACETS, Facet, search_catalog
 from core.tables.table_store import TableStore
+from governance.dataset_use import measure_use
 from governance.identity import require
 from governance.schema import Resource
 
@@ -75,6 +76,20 @@ def profile(dataset_id: str) -> None:
         by = f"a {report.approval.role}" if report.approval.by else f"the rule {report.approval.rule}"
         lines.append(f"{report.approval.outcome.capitalize()} by {by}: {report.approval.reason}")
     out.print("\n".join(lines), highlight=False, markup=False)
+
+
+@app.command()
+def use(dataset_id: str) -> None:
+    """Show which agents use a dataset, and what became of the answers that found or cited it."""
+    with opened_records() as records:
+        get_dataset(records.store, dataset_id)
+        found = measure_use(records.store, records.metrics.turns(), dataset_id)
+    out.print(f"Agents: {', '.join(found.agents) or 'none'}", highlight=False, markup=False)
+    table = Table("What", "Value", "n", "Formula")
+    for score in (found.retrieved, found.cited, found.supported, found.complained):
+        value = "not measured" if score.value is None else f"{score.value:.0%} ({score.low:.0%} to {score.high:.0%})"
+        table.add_row(score.name, value, str(score.n), score.formula)
+    out.print(table)
 
 
 @app.command()

@@ -39,6 +39,14 @@ def test_dataset_is_exported_with_its_description(home: Path, tmp_path: Path, da
     assert "Error" in run("datasets", "export", dataset_id, str(tmp_path / "out"), code=1).output
 
 
+def test_use_names_agents_and_what_was_not_measured(home: Path) -> None:
+    said = run("datasets", "use", "laser-cutter-manual").output
+    assert "Agents: " in said
+    assert "none" not in said.splitlines()[0]
+    assert "Complained" in said
+    assert "not measured" in run("datasets", "use", "company-story").output
+
+
 def test_dataset_is_taken_out_of_use_and_let_back(home: Path) -> None:
     assert "No dataset waits" in run("datasets", "review", "list").output
     assert "is quarantined" in run("datasets", "review", "refuse", "company-story", "--reason", "A complaint.").output
