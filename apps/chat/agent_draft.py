@@ -86,8 +86,8 @@ def find_datasets(records: Records, *, text: str, category: str) -> CatalogPage:
 
 
 def dataset_choices(found: Sequence[DatasetView]) -> list[tuple[str, str]]:
-    """Return datasets as label and id."""
-    return [(dataset_label(each), each.id) for each in found]
+    """Return the first datasets as label and id."""
+    return [(dataset_label(each), each.id) for each in found[:SHOWN]]
 
 
 def dataset_label(dataset: DatasetView) -> str:
