@@ -96,7 +96,13 @@ def open_records(settings: Settings) -> Records:
     keys = settings.data_folder / "keys"
     setting = settings.master_key.get_secret_value() if settings.master_key else None
     store = open_store(settings.sqlalchemy_url())
-    ledger = Ledger(store, signer=load_current_signer(keys, store), clock=utc_now, witness=open_witness(settings))
+    ledger = Ledger(
+        store,
+        signer=load_current_signer(keys, store),
+        clock=utc_now,
+        witness=open_witness(settings),
+        current_signer=lambda: load_current_signer(keys, store),
+    )
     vault = ContentVault(store, master_key=load_master_key(keys, setting), clock=utc_now, ids=new_id)
     return Records(
         settings=settings,

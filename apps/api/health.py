@@ -8,9 +8,9 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from apps.api.dependencies import Bench
-from core.datasets.catalog import list_datasets
+from core.datasets.catalog import count_datasets
 from core.errors import CoreError
-from governance.errors import GovernanceError
+from governance.errors import GovernanceError, VerificationError
 from governance.wiring import Workbench
 
 router = APIRouter(prefix="/health", tags=["health"])
@@ -59,16 +59,28 @@ def missing_parts(bench: Workbench) -> list[str]:
 def _parts(bench: Workbench) -> dict[str, Callable[[], object]]:
     return {
         "database": lambda: _write_nothing(bench),
-        "ledger": bench.records.ledger.latest_checkpoint,
+        "ledger": lambda: _read_ledger(bench),
         "policies": lambda: bench.governance.policy_digest,
         "engine": lambda: bench.native_llm.engine.info,
-        "catalog": lambda: list_datasets(bench.records.store),
+        "catalog": lambda: count_datasets(bench.records.store),
     }
 
 
 def _write_nothing(bench: Workbench) -> None:
     with bench.records.store.write():
         pass
+
+
+def _read_ledger(bench: Workbench) -> None:
+    """Look whether the ledger can be read, and what its last verification in the background found.
+
+    Raises:
+        VerificationError: It found something wrong.
+    """
+    bench.records.ledger.latest_checkpoint()
+    last = bench.records.last_examination()
+    if last is not None and last.problem:
+        raise VerificationError(last.problem)
 
 
 def _works(name: str, look: Callable[[], object]) -> bool:

@@ -34,7 +34,13 @@ class Ledger:
     """An open ledger. Any number may be open on one database."""
 
     def __init__(
-        self, store: Store, *, signer: Signer, clock: Callable[[], datetime], witness: Witness | None = None
+        self,
+        store: Store,
+        *,
+        signer: Signer,
+        clock: Callable[[], datetime],
+        witness: Witness | None = None,
+        current_signer: Callable[[], Signer] | None = None,
     ) -> None:
         """Open the ledger in a database.
 
@@ -43,6 +49,8 @@ class Ledger:
             signer: Signs checkpoints.
             clock: Tells the time of entries.
             witness: Gets checkpoints, and is compared with; closed with the ledger.
+            current_signer: Reads the key that signs now, for when another process rotated it; without it nothing is
+                appended any more then.
 
         Raises:
             LedgerError: It can't be read, another key signed it, its latest checkpoint does not fit its entries, or it
@@ -56,6 +64,7 @@ class Ledger:
         self.witness = witness
         if witness is not None:
             self._compare(witness)
+        self._current_signer = current_signer
         self._writer = Writer(store, signer=signer, clock=clock)
 
     @property
@@ -99,10 +108,28 @@ class Ledger:
         Raises:
             LedgerError: They can't be written.
         """
-        sealed = self._writer.append_many(drafts)
+        key = self.key
+        try:
+            sealed = self._writer.append_many(drafts)
+        except LedgerError:
+            if not self._goes_on_under_a_newer_key(than=key):
+                raise
+            sealed = self._writer.append_many(drafts)
         if self.witness is not None:
             self.witness.offer(*self._writer.checkpoint())
         return sealed
+
+    def _goes_on_under_a_newer_key(self, *, than: str) -> bool:
+        """Take up the key that another process rotated in, if the one that signed here so far leads to it."""
+        if self._current_signer is not None and self.key == than:
+            with ledger_errors("read"), self._store.read() as session:
+                history = read_history(session.connection(), trusted=than)
+            newest = history.newest.vkey()
+            signer = self._current_signer() if newest != than else None
+            if signer is not None and signer.verifier.vkey() == newest:
+                self._writer.sign_with(signer)
+                self._history = history
+        return self.key != than
 
     def size(self) -> int:
         """Return the number of entries."""

@@ -1,7 +1,8 @@
 """Rotation of the ledger's signing key, in steps of which each can be the last before a crash.
 
 The database decides: once the entry that rotates is sealed, the next key signs, and whoever opens the ledger puts it in
-place. Processes that have the ledger open sign nothing more with the old key; they refuse until they are started again.
+place. Processes that have the ledger open sign nothing more with the old key: their next entry is signed with the new,
+once the old one is seen to lead to it.
 """
 
 import os

@@ -65,6 +65,11 @@ class Writer:
             raise LedgerError(f"The entries were not written. {ticket.problem}") from ticket.problem
         return ticket.sealed
 
+    def sign_with(self, signer: Signer) -> None:
+        """Sign the next batches with another key; the tree still has to extend what was signed here before."""
+        with self._batches:
+            self._signer = signer
+
     def checkpoint(self) -> tuple[int, str]:
         """Return the size and the note of the checkpoint that this writer knows as the latest."""
         with self._batches:

@@ -205,6 +205,17 @@ def test_health_names_the_part_that_does_not_work(tmp_path: Path, table: str, pa
         assert httpx.get(f"{broken.url}/health/live").status_code == 200
 
 
+def test_health_names_a_ledger_whose_last_verification_failed(tmp_path: Path) -> None:
+    with open_live(tmp_path) as broken:
+        broken.workbench.records.ledger.append("note", {})
+        with sqlite3.connect(tmp_path / "promethios.db") as database:
+            database.execute("UPDATE ledger_entries SET body = replace(body, 'at', 'ta') WHERE \"index\" = 0")
+        database.close()
+        assert broken.workbench.records.watch_ledger().examine().problem
+        answer = httpx.get(f"{broken.url}/health/ready")
+        assert (answer.status_code, answer.json()) == (503, {"ready": False, "missing": ["ledger"]})
+
+
 def test_the_reference_page_needs_no_script_and_lists_every_endpoint(mia: httpx.Client) -> None:
     page = mia.get("/api/docs", headers={"accept": "text/html"})
     assert page.status_code == 200

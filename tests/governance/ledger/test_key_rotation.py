@@ -130,6 +130,35 @@ def test_old_key_signs_nothing_more(store: Store, keys: Path, clock: Clock) -> N
     verify_ledger(store, verifier_key=running.key)
 
 
+def test_running_process_goes_on_under_the_new_key(any_store: Store, keys: Path, clock: Clock) -> None:
+    def current() -> Signer:
+        return load_current_signer(keys, any_store)
+
+    running = Ledger(any_store, signer=current(), clock=clock, current_signer=current)
+    before = running.key
+    running.append("note", {"n": 1})
+    for number in range(2):
+        newest = rotate_key(keys, any_store, clock=clock).verifier.vkey()
+        running.append("note", {"n": number})
+        assert running.key == newest
+        assert len(running.rotations) == number + 1
+    receipt = running.receipt(0)
+    verify_receipt(receipt, key=newest)
+    for key in (before, newest):
+        verify_ledger(any_store, verifier_key=key)
+
+
+def test_running_process_takes_up_no_key_that_its_own_did_not_sign_in(store: Store, keys: Path, clock: Clock) -> None:
+    stranger = create_signer(bytes(32))
+    running = Ledger(store, signer=load_current_signer(keys, store), clock=clock, current_signer=lambda: stranger)
+    running.append("note", {})
+    before = running.key
+    rotate_key(keys, store, clock=clock)
+    with pytest.raises(LedgerError):
+        running.append("note", {})
+    assert running.key == before
+
+
 def swap_key(store: Store, signer: Signer) -> None:
     """Sign every checkpoint again with another key, as whoever replaces the key file and the database would."""
     with store.write() as session:
