@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from apps.chat.badges import count
 from apps.chat.column_words import ColumnWords, describe_columns
 from apps.dataset_words import scan_sentences
 from core.datasets.catalog import DatasetView, get_dataset, list_chunks
@@ -9,11 +10,13 @@ from core.datasets.profile import TableProfile
 from core.datasets.quality import Quality, QualityFinding
 from core.datasets.report import NOTHING, DatasetReport, read_report
 from core.schema import Chunk
+from governance.dataset_use import DatasetUse, measure_use
 from governance.identity import authorize, require
 from governance.records import Records
 from governance.schema import Actor, Resource
 
-CHUNKS = 10
+CHUNKS = 5
+USE_DAYS = 30
 MAX_TABLES = 20
 MAX_FINDINGS = 30
 
@@ -32,6 +35,7 @@ class DatasetPage:
         report: What was found in it; empty where the actor may not see that.
         quality: What the quality checks say, in sentences.
         scan: What the scan says, in sentences.
+        use: How often it was found and cited lately, in a sentence.
     """
 
     dataset: DatasetView
@@ -44,6 +48,7 @@ class DatasetPage:
     report: DatasetReport
     quality: tuple[str, ...]
     scan: tuple[str, ...]
+    use: str
 
 
 def read_dataset_page(records: Records, actor: Actor, dataset_id: str, *, page: int) -> DatasetPage:
@@ -57,6 +62,7 @@ def read_dataset_page(records: Records, actor: Actor, dataset_id: str, *, page: 
     dataset = get_dataset(records.store, dataset_id)
     may_read = dataset.tier != "restricted" or _may_use_restricted(actor)
     report = read_report(records.store, dataset_id) if may_read else NOTHING
+    use = measure_use(records.store, records.metrics.turns(agent_id=None, days=USE_DAYS), dataset_id)
     start = (page - 1) * CHUNKS
     chunks = list_chunks(records.store, dataset_id, offset=start, limit=CHUNKS) if may_read else []
     return DatasetPage(
@@ -68,12 +74,22 @@ def read_dataset_page(records: Records, actor: Actor, dataset_id: str, *, page: 
             f"#dataset/{dataset_id}?page={page - 1}" if page > 1 else "",
             f"#dataset/{dataset_id}?page={page + 1}" if may_read and start + CHUNKS < dataset.chunks else "",
         ),
-        agents=tuple(agent.name for agent in records.agents.list() if dataset_id in agent.dataset_ids),
+        agents=use.agents,
         tables=tuple((table, describe_columns(table, report.columns)) for table in report.tables[:MAX_TABLES]),
         report=report,
         quality=tuple(quality_sentences(report.quality)) if report.quality else (),
         scan=tuple(scan_sentences(report.scan)) if may_read else (),
+        use=use_sentence(use),
     )
+
+
+def use_sentence(use: DatasetUse) -> str:
+    """Return how often a dataset was found and cited in the last days."""
+    if not use.cited.n:
+        return f"Not found by any question in the last {USE_DAYS} days"
+    found, cited = count(use.cited.n, "question"), count(use.cited.n - len(use.cited.failures), "answer")
+    bad = f"; {len(use.complained.failures):,} of {use.complained.n:,} judged complained of" if use.complained.n else ""
+    return f"Found by {found} and cited by {cited} in the last {USE_DAYS} days{bad}"
 
 
 def quality_sentences(quality: Quality) -> list[str]:

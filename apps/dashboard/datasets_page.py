@@ -1,9 +1,11 @@
-"""Datasets: what waits for a person or was quarantined, why, what was found in it, and the two decisions on it."""
+"""Datasets: what waits for a person, why and what was found in it, the decisions on it; and the use of all others."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
+from apps.dashboard.dataset_rows import use_row, used_datasets
+from apps.dashboard.filters import choose_filters, load_turns
 from apps.dashboard.judging import SAID, draw_said
 from apps.dashboard.session import chat_url, may, records, viewer
 from apps.dashboard.words import DASH, count_text
@@ -13,6 +15,12 @@ from governance.errors import AccessDenied, InputError
 from governance.schema import Actor
 
 OUTCOMES = {"waits": "Waiting", "quarantined": "Quarantined"}
+USE_COLUMNS = {
+    "Found by": st.column_config.NumberColumn("Found by, turns", format="%d"),
+    "Cited": st.column_config.NumberColumn(format="%.0f%%"),
+    "Supported": st.column_config.NumberColumn(format="%.0f%%"),
+    "Complained": st.column_config.NumberColumn(format="%.0f%%"),
+}
 EFFECT = (
     "Approved, it is indexed and agents may answer from it. Refused, it stays out of use; an older version that is in "
     "use stays so. Either is recorded with your name, role and reason."
@@ -32,7 +40,28 @@ def draw_datasets() -> None:
         queue = sorted(queue, key=lambda each: each.outcome != "quarantined")
         st.markdown(f"**{count_text(len(queue), 'dataset')}**, quarantined ones first. Select a row to look at it.")
         _draw_item(actor, _draw_queue(queue) or _named(queue) or queue[0])
+    _draw_use()
     st.link_button("All datasets in the chat app", f"{chat_url()}#datasets", icon=":material/database:")
+
+
+def _draw_use() -> None:
+    st.subheader("Use of datasets")
+    chosen = choose_filters()
+    uses = used_datasets(records().store, load_turns(chosen))
+    if not uses:
+        st.info("No question found anything in a dataset in this window.", icon=":material/search_off:")
+        return
+    st.dataframe(
+        [use_row(use) for use in uses],
+        hide_index=True,
+        placeholder=DASH,
+        column_config=USE_COLUMNS,
+        alt="Use of each dataset, the most often found first",
+    )
+    st.caption(
+        "Cited: of the turns that found something in it. Supported: sentences of the answers that cite it. "
+        "Complained: rated unhelpful or overturned, of the answers that cite it and were judged."
+    )
 
 
 def _named(queue: Sequence[WaitingDataset]) -> WaitingDataset | None:

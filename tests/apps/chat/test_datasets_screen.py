@@ -45,7 +45,15 @@ def test_a_dataset_shows_what_it_is_what_it_says_and_who_uses_it(
     datasets: DatasetsScreen, live: Live, cafe: AgentView
 ) -> None:
     page = datasets.dataset(live.people["mia"], Sent(dataset="cafe-rules"), View()).dataset or ""
-    for fact in ("Café rules", "What guests may expect.", "CC0-1.0", "The café opens at nine", "Opening", cafe.name):
+    for fact in (
+        "Café rules",
+        "What guests may expect.",
+        "CC0-1.0",
+        "The café opens at nine",
+        "Opening",
+        cafe.name,
+        "in the last 30 days",
+    ):
         assert fact in page
 
 

@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from apps.dashboard.dataset_rows import use_row
+from apps.dashboard.session import records
 from core.config import load_settings
 from core.store.database import Store
 from core.store.tables import Dataset, DatasetVersion
+from governance.dataset_use import measure_use
 from governance.records import Records, open_records, utc_now
-from tests.apps.dashboard.conftest import MASTER_KEY, PASSWORD, run_page
+from tests.apps.dashboard.conftest import MASTER_KEY, PASSWORD, Open, run_page
 from tests.apps.dashboard.test_review_pages import press, texts
 
 FOUND = {"texts": 4, "scanned": 4, "personal": {"email": 3}, "secrets": {}, "injected": {}}
@@ -85,3 +88,19 @@ def test_a_reviewer_sees_why_and_what_was_found_quarantined_first_and_decides(
 
 def test_the_page_is_for_those_who_decide(open_as: Callable[[str], AppTest]) -> None:
     assert "does not open this page" in texts(open_as("mia"))
+
+
+def test_the_use_of_datasets_is_measured(open_page: Open) -> None:
+    app = open_page("rex", "datasets_page.py")
+    assert "No dataset waits for a person." in texts(app)
+    (row,) = app.dataframe[0].value.to_dict("records")
+    assert (row["Dataset"], row["Agents"]) == ("handbook", "Travel guide")
+    assert row["Found by"] == 2
+    assert row["Judged"] == len([fact for fact in records().metrics.turns() if fact.rating is not None])
+
+
+def test_what_was_not_measured_is_no_number(open_page: Open) -> None:
+    open_page("rex", "datasets_page.py")
+    unused = use_row(measure_use(records().store, [], "handbook"))
+    assert unused["Found by"] == 0
+    assert (unused["Cited"], unused["Supported"], unused["Complained"]) == (None, None, None)
