@@ -46,9 +46,7 @@ class TableEvidence:
         except DatasetError as exc:
             _log.warning("A table question was left to the chunks: %s", exc)
             return None
-        if answer is None or answer.belonging < LEAST_BELONGING or not _uses_numbers_of(question, answer):
-            return None
-        return self._evidence(answer)
+        return self._evidence(answer) if answer is not None and is_given(question, answer) else None
 
     def _tables_of(self, versions: Mapping[str, str]) -> list[StoredTable]:
         found: list[StoredTable] = []
@@ -81,10 +79,15 @@ class TableEvidence:
         )
 
 
-def _uses_numbers_of(question: str, answer: TableAnswer) -> bool:
-    """Return whether the query, with the table's name in it, holds each number of the question, such as a year."""
+def is_given(question: str, answer: TableAnswer) -> bool:
+    """Return whether an answer is sure enough where a question may be about anything.
+
+    The query, with the table's name in it, has to hold each number of the question too, such as a year.
+    """
     used = set(plain(answer.sql).split())
-    return all(word in used for word in plain(question).split() if word[0].isdigit())
+    numbers = (word for word in plain(question).split() if word[0].isdigit())
+    computes = asks_to_compute(Question(question))
+    return computes and answer.belonging >= LEAST_BELONGING and all(number in used for number in numbers)
 
 
 def _rows(rows: tuple[int, ...]) -> str:
