@@ -83,7 +83,7 @@ class DatasetsScreen:
 
     def retire_dataset(self, actor: Actor, sent: Sent, view: View) -> Frame:
         """Take a dataset out of use."""
-        require(actor, "dataset.remove", Resource("dataset", sent.dataset))
+        self._records.datasets.retire(actor, sent.dataset, reason="Retired on the page of the dataset.")
         self._workbench.datasets.remove(sent.dataset)
         return self.datasets(actor, Sent(), view)
 

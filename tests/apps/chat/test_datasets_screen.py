@@ -6,6 +6,7 @@ from apps.chat.chat_screen import ChatScreen
 from apps.chat.datasets_screen import DatasetsScreen, draw_adding, size_text
 from apps.chat.frames import Sent, View
 from core.config import load_settings
+from governance.datasets import REVIEWED
 from governance.errors import AccessDenied, InputError
 from governance.schema import AgentView
 from tests.apps.live import CARD, Live
@@ -95,3 +96,7 @@ def test_the_page_says_what_columns_hold_and_what_the_checks_found(
     page = datasets.dataset(live.people["mia"], Sent(dataset="boats"), View()).dataset or ""
     for fact in ("30 rows, 3 columns", "0 to 29, mean 14.5", "<svg", "Every row holds the same", "All ", "By rule"):
         assert fact in page
+    retired = datasets.retire_dataset(live.people["admin"], Sent(dataset="boats"), View()).found or ""
+    assert "#dataset/boats" not in retired
+    *_, entry = live.workbench.records.ledger.entries(kinds=[REVIEWED])
+    assert (entry.body["dataset_id"], entry.body["path"]) == ("boats", ["retired"])
