@@ -5,6 +5,7 @@ processor time; memory is what a process of its own needs beyond what it needs f
 """
 
 import argparse
+import csv
 import json
 import re
 import resource
@@ -25,6 +26,8 @@ from core.datasets.schema import Problem, TablePart
 
 WORDS = "The quick brown fox jumps over the lazy dog"
 BLOCK_ROWS = 10_000
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
+ENCODINGS = ("utf-8-sig", "utf-16", "utf-16-le", "cp1252", "latin-1")
 
 
 def main() -> None:
@@ -33,6 +36,7 @@ def main() -> None:
     parser.add_argument("--datasets", type=int, default=5_000, help="how many of the catalog's tables are read")
     parser.add_argument("--catalog", type=Path, help="where it is unpacked already")
     parser.add_argument("--megabytes", type=int, default=200, help="size of the files that are streamed")
+    parser.add_argument("--rewritten", type=int, default=500, help="how many tables are written anew in other forms")
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.read:
@@ -43,6 +47,7 @@ def main() -> None:
     measure_streams(options.megabytes)
     with open_catalog(options.catalog) as root:
         measure_catalog(root, options.datasets)
+        measure_telling(root, every=max(1, 5_000 // options.rewritten))
 
 
 def read(path: Path) -> tuple[int, list[Problem]]:
@@ -96,6 +101,41 @@ def write_table(path: Path, *, size: int) -> None:
             lines = [json.dumps({"n": n, "words": f"{WORDS} {n}"}) + "\n" for n in range(count)]
         for _ in range(blocks):
             file.writelines(lines)
+
+
+def measure_telling(root: Path, every: int) -> None:
+    """Print how often a table that is written anew with another delimiter or encoding is read as it was before."""
+    right: Counter[str] = Counter()
+    tried: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        for source in sorted((root / "data").glob("*.csv"))[::every]:
+            table = content(source)
+            forms = [(name, "utf-8") for name in DELIMITERS] + [("comma", name) for name in ENCODINGS]
+            for delimiter, encoding in forms if table else ():
+                try:
+                    with path.open("w", encoding=encoding, newline="") as file:
+                        csv.writer(file, delimiter=DELIMITERS[delimiter]).writerows(table)
+                except UnicodeEncodeError:
+                    continue
+                if encoding in ("cp1252", "latin-1") and path.read_bytes().isascii():
+                    continue
+                form = delimiter if encoding == "utf-8" else encoding
+                tried[form] += 1
+                right[form] += content(path) == table
+    print("\n| written as | read as it was | n |\n|---|---|---|")
+    for form, n in tried.items():
+        print(f"| {form} | {right[form] / n:.1%} | {n} |")
+
+
+def content(path: Path) -> list[tuple[str, ...]]:
+    """Return a table's header and rows; nothing when anything of it is left out."""
+    problems: list[Problem] = []
+    for part in read_parts(path, on_problem=problems.append):
+        if isinstance(part, TablePart):
+            rows = [part.header, *part.rows]
+            return [] if problems else rows
+    return []
 
 
 def measure_catalog(root: Path, most: int) -> None:

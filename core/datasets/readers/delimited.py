@@ -17,7 +17,7 @@ from core.datasets.schema import TablePart
 SAMPLE_ROWS = 50
 SAMPLE_CHARACTERS = 64_000
 SAME_WIDTH = 0.5  # of the first rows, where the usual delimiter is kept
-_COMMENT = re.compile(r"#(#|!|\s+\w|\s*$)")
+_COMMENT = re.compile(r"#(#|!| +\w|\s*$)")
 
 Row = tuple[int, list[str]]
 

@@ -93,13 +93,18 @@ def encoding_of(source: Source) -> str:
 
 
 def _wide(start: bytes) -> str | None:
-    """Return the kind of UTF-16 that text without a mark seems to be in: every other byte of Latin letters is 0."""
+    """Return the kind of UTF-16 that text without a mark seems to be in.
+
+    Latin letters in it have 0 for every other byte; Chinese has fewer zeros, and bytes that ASCII does not know. A zero
+    that strays into other text makes neither.
+    """
     half = len(start) // 2
-    if half >= 4 and start[1::2].count(0) > 0.7 * half and not start[::2].count(0):
-        return "utf-16-le"
-    if half >= 4 and start[::2].count(0) > 0.7 * half and not start[1::2].count(0):
-        return "utf-16-be"
-    return None
+    first, second = start[::2].count(0), start[1::2].count(0)
+    foreign = sum(byte >= 128 for byte in start)
+    enough = max(first, second) > 0.7 * half or (max(first, second) > 0.02 * half and foreign > 0.2 * len(start))
+    if half < 4 or not enough or min(first, second) * 4 > max(first, second):
+        return None
+    return "utf-16-le" if second > first else "utf-16-be"
 
 
 def _check(source: Source, encoding: str) -> tuple[int, str] | None:

@@ -26,6 +26,12 @@ def test_encoding_and_delimiter_are_told(write, reading, encoding: str, delimite
     assert read.problems == []
 
 
+def test_chinese_in_utf_16_is_told_without_a_mark(write, reading) -> None:
+    for encoding in ("utf-16-le", "utf-16-be"):
+        read = reading(write("c.csv", "城市,都道\n北京,逃學\n海外,超级\n".encode(encoding)))
+        assert (read.tables[0].header, read.rows[0][0]) == (("城市", "都道"), ("北京", "逃學"))
+
+
 def test_western_signs_and_other_scripts_are_told_by_their_lines(write, reading) -> None:
     assert reading(write("a.csv", "item;price\nBrot;3 €\n“Käse”;5 €\n".encode("cp1252"))).rows[0][1] == (
         "“Käse”",
@@ -42,6 +48,7 @@ def test_western_signs_and_other_scripts_are_told_by_their_lines(write, reading)
         ("only\none\ntwo\n", ("only",), [("one",), ("two",)]),
         ("# made in May\n\n## more\na,b\n\n1,2\n# note\n,\n3,4,\n", ("a", "b"), [("1", "2"), ("3", "4")]),
         ("#,name\n1,x\n2,y\n", ("#", "name"), [("1", "x"), ("2", "y")]),
+        ("#\tname\n1\tx\n2\ty\n", ("#", "name"), [("1", "x"), ("2", "y")]),
         ('a,b\n"two\nlines","say ""hi"""\n', ("a", "b"), [("two\nlines", 'say "hi"')]),
         ("a,b\r1,2\r3,4", ("a", "b"), [("1", "2"), ("3", "4")]),
         (
@@ -50,7 +57,17 @@ def test_western_signs_and_other_scripts_are_told_by_their_lines(write, reading)
             [("Peru", "1", "2"), ("Chad", "3", "4")],
         ),
     ],
-    ids=["decimal-comma", "quoted", "one-column", "comments", "hash-name", "multi-line", "old-mac", "years-are-names"],
+    ids=[
+        "decimal-comma",
+        "quoted",
+        "one-column",
+        "comments",
+        "hash-name",
+        "hash-tab",
+        "multi-line",
+        "old-mac",
+        "years-are-names",
+    ],
 )
 def test_shapes_of_files(write, reading, text: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     read = reading(write("t.csv", text))
