@@ -15,7 +15,7 @@ from core.rag.card_index import CardIndex, CardText, card_text
 from core.rag.embedding import Embedder, Vectors
 from core.rag.lexical import LexicalIndex
 from core.rag.reader import Reader
-from core.rag.retriever import HybridRetriever, choose_answers
+from core.rag.retriever import FEW, HybridRetriever, choose_answers
 from core.rag.vectors import VectorIndex
 from core.schema import Message, Retrieval
 from core.store.database import Store
@@ -227,6 +227,18 @@ def test_forbidden_datasets_never_reach_a_scorer(watched: HybridRetriever, store
         session.execute(update(Dataset).where(Dataset.id == "travel").values(state="quarantined"))
     ask(watched, "How much is refunded for a hotel room a night?")
     assert set(scored) == {versions["laser"]}
+
+
+def test_among_hundreds_of_datasets_the_same_are_searched(watched: HybridRetriever, scored: list[str]) -> None:
+    question, others = "How much is refunded for a hotel room a night?", [f"unknown-{n}" for n in range(FEW)]
+    few = ask(watched, question)
+    known = set(scored)
+    scored.clear()
+    assert ask(watched, question, ids=["travel", "laser", *others]) == few
+    assert set(scored) == known
+    scored.clear()
+    assert ask(watched, question, ids=[*others, "unknown"]).outcome == "nothing"
+    assert not scored
 
 
 def test_cards_are_scored_for_given_datasets_alone(
