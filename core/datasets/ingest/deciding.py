@@ -47,7 +47,7 @@ def steps(state: State, target: State) -> tuple[State, ...]:
     if state == target or (state == "indexed" and target != "quarantined"):
         return ()
     if target not in _ORDER:
-        return (target,)
+        return ("registered", target) if state == "retired" else (target,)
     end = _ORDER.index(target) + 1
     if state in _ORDER:
         start = _ORDER.index(state)
