@@ -16,7 +16,8 @@ from core.schema import Support
 from governance.policy.condition import KINDS, STAGES, Case, Vocabulary, fields_in, numbers_in
 from governance.policy.policy import Policy
 from governance.rails import ClosingRail, Name, RailSet, build_rail_set
-from governance.schema import DOMAINS, LEVELS, ROLES, Stage
+from governance.rails.identity_numbers import IDENTITY_NUMBERS
+from governance.schema import DOMAINS, LEVELS, ROLES, Finding, Stage
 
 Places = Mapping[Stage, Vocabulary]
 _SPREAD = ("score", "category", "level", "stage", "domain", "role", "kind")  # the order in which alike cases are joined
@@ -38,16 +39,31 @@ class _NoModel:
         raise NotImplementedError("There is no support model here: this rail can name its categories alone.")
 
 
+class _NoNumbers:
+    """Stands for the rail for identity numbers, whose recognisers take seconds to load."""
+
+    name = "identity_numbers"
+    version = "none"
+    categories = IDENTITY_NUMBERS
+
+    def inspect(self, text: str) -> list[Finding]:
+        raise NotImplementedError("There are no recognisers here: this rail can name its categories, not look at text.")
+
+
+def _rails_in_name() -> RailSet:
+    return build_rail_set(_NoModel(), _NoModel(), _NoModel(), numbers=_NoNumbers())
+
+
 @cache
 def shipped_places() -> Places:
     """Return the places of the rails that ship; loads no model."""
-    return places_of(build_rail_set(_NoModel(), _NoModel(), _NoModel()))
+    return places_of(_rails_in_name())
 
 
 @cache
 def closing_rails() -> frozenset[str]:
     """Return the rails that look at an answer once it is over, when nothing of it can be stopped or masked any more."""
-    output = build_rail_set(_NoModel(), _NoModel(), _NoModel()).output
+    output = _rails_in_name().output
     return frozenset(rail.name for rail in output if isinstance(rail, ClosingRail))
 
 

@@ -94,16 +94,19 @@ class RailSet:
         return {name: rail.categories for name, rail in self.all().items()}
 
 
-def build_rail_set(classifier: Classifier, support: SupportModel, names: NameFinder) -> RailSet:
+def build_rail_set(
+    classifier: Classifier, support: SupportModel, names: NameFinder, *, numbers: NamingRail | None = None
+) -> RailSet:
     """Build the rails that ship.
 
     Args:
         classifier: The guard model.
         support: The model that weighs sentences against passages.
         names: The model that finds names.
+        numbers: The rail for identity numbers, fit for whole texts alone; the one that ships, on Presidio, when None.
     """
     pii, secrets, injection, harm = build_pii_rail(), build_secrets_rail(), build_injection_rail(), build_harm_rail()
-    numbers = build_identity_numbers_rail()  # fit for whole texts alone
+    numbers = numbers or build_identity_numbers_rail()
     exfiltration, hate, duties = build_exfiltration_rail(), build_hate_rail(), build_duties_rail()
     return RailSet(
         maximum=(SafeHarbourRail(names),),

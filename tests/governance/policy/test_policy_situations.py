@@ -1,5 +1,7 @@
 # ruff: noqa: E501 - a condition and its words are read as one line
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,11 @@ def test_cases_are_described_in_few_words(tmp_path: Path, when: str, phrases: li
     situations = build_situations([policy], places=PLACES)
     holding = [case for case in situations.cases if policy.rules[0].condition.holds(case)]
     assert situations.describe(holding) == phrases
+
+
+def test_places_load_neither_recognisers_nor_torch() -> None:
+    code = (
+        "import sys; from governance.policy import shipped_places; shipped_places();"
+        "print([name for name in ('presidio_analyzer', 'torch', 'spacy') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
