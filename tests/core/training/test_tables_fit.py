@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from core.tables.candidates import Candidate
+from core.tables.evaluate import evaluate
+from core.tables.features import Reading
+from core.tables.frame import build_frame
+from core.tables.plan import Plan
+from core.tables.question import Question, find_mentions
+from core.training.tables_data import is_one_operation, is_right
+from core.training.tables_fit import Chosen, Rows, TablesRecipe, choose_margin, fit_plans
+
+FRAME = build_frame("T", ["Name", "Height", "Weight"], [["Ann", "3", "40"], ["Bo", "2", "50"]])
+
+
+@pytest.mark.parametrize(
+    ("values", "answer", "right"),
+    [
+        (("1,200",), ("1200",), True),
+        ((1200.0,), ("1,200",), True),
+        (("Zoë (actress)[2]",), ("zoe",), True),
+        (("A", "B"), ("B", "A"), True),
+        (("A",), ("A", "B"), False),
+        ((3.0,), ("4",), False),
+        ((), (), True),
+    ],
+)
+def test_answers_are_compared_as_numbers_or_as_text(
+    values: tuple[str | float, ...], answer: tuple[str, ...], right: bool
+) -> None:
+    assert is_right(values, answer) is right
+
+
+@pytest.mark.parametrize(
+    ("plan", "near"),
+    [(Plan("top", "Name", "Height"), True), (Plan("top", "Name", "Weight"), False), (Plan("count"), True)],
+    ids=["named", "not named", "no column"],
+)
+def test_plan_is_near_when_the_question_names_what_it_orders_by(plan: Plan, near: bool) -> None:
+    question = Question("who has the most height")
+    outcome = evaluate(plan, FRAME)
+    assert outcome is not None
+    reading = Reading(question, FRAME, tuple(find_mentions(question, FRAME)))
+    assert is_one_operation(Candidate(plan, outcome), reading) is near
+
+
+def test_plans_that_yield_the_answer_become_likely() -> None:
+    rows = Rows(
+        names=["good", "bad"],
+        entries=np.array([0, 1, 1, 0], dtype=np.int32),
+        values=np.ones(4, dtype=np.float32),
+        starts=np.arange(5),
+        first=np.array([0, 2, 4]),
+        right=np.array([1.0, 0.0, 0.0, 1.0]),
+    )
+    weights = fit_plans(rows, TablesRecipe())
+    assert weights["good"] > 1
+    assert weights["bad"] < -1
+
+
+def test_margin_lets_no_more_wrong_answers_through_than_allowed() -> None:
+    chosen = [
+        Chosen({}, margin, right=right, near=True, is_declined=False)
+        for margin, right in [(0.9, True), (0.8, False), (0.7, True), (0.6, False), (0.5, True)]
+    ]
+    assert choose_margin(chosen, most_wrong=1) == 0.7
+    assert choose_margin(chosen, most_wrong=2) == 0.5
+    assert choose_margin(chosen, most_wrong=0) == 0.9
