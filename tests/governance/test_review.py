@@ -65,6 +65,12 @@ def open_words(store: Store, tmp_path: Path, clock: Clock, reply: str = "The wor
 
 
 @pytest.fixture
+def store(any_store: Store) -> Store:
+    """Holds and releases are kept on SQLite and on PostgreSQL."""
+    return any_store
+
+
+@pytest.fixture
 def door(store: Store, tmp_path: Path, clock: Clock) -> Iterator[Door]:
     opened = open_words(store, tmp_path, clock)
     yield opened

@@ -42,6 +42,12 @@ def open_versions(store: Store, floor: Path, clock: Callable[[], datetime]) -> P
 
 
 @pytest.fixture
+def store(any_store: Store) -> Store:
+    """The steps hold on SQLite and on PostgreSQL."""
+    return any_store
+
+
+@pytest.fixture
 def floor(tmp_path: Path) -> Path:
     return write_rules(tmp_path / "floor", *FLOOR)
 
