@@ -5,7 +5,20 @@ import sys
 
 from benchmarks.machine import describe_machine
 
-ALL = ("turn", "engine", "retrieval", "rails", "harm", "groundedness", "pii", "duties", "scope", "tables", "ledger")
+ALL = (
+    "turn",
+    "engine",
+    "embedding",
+    "retrieval",
+    "rails",
+    "harm",
+    "groundedness",
+    "pii",
+    "duties",
+    "scope",
+    "tables",
+    "ledger",
+)
 
 
 def main() -> int:
