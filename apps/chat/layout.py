@@ -70,11 +70,11 @@ def build_chat(workbench: Workbench) -> gr.Blocks:
     with gr.Blocks(title="Promethios Workbench", analytics_enabled=False, fill_width=True) as page:
         view = gr.State(View())
         parts, account = _lay_out_chat()
-        parts += _lay_out_datasets(workbench)
         wire = gr.HTML(js_on_load=_connect(), elem_classes="wire-part")
         with gr.Column(elem_classes="view-new-agent"), gr.Column(visible=False) as maker:
             _part("wizard-head", draw("wizard"))
             form = WizardForm(wizard)
+        parts += _lay_out_datasets(workbench)
         for name in TURN_EVENTS:
             _join(wire, name, _stream(getattr(chat, name)), view, parts)
         for name in CHAT_EVENTS:
