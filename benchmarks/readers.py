@@ -23,6 +23,7 @@ from benchmarks.ingest import open_catalog
 from benchmarks.machine import describe_machine
 from core.datasets.readers import read_parts
 from core.datasets.schema import Problem, TablePart
+from governance.scorecard import wilson
 
 WORDS = "The quick brown fox jumps over the lazy dog"
 BLOCK_ROWS = 10_000
@@ -123,9 +124,10 @@ def measure_telling(root: Path, every: int) -> None:
                 form = delimiter if encoding == "utf-8" else encoding
                 tried[form] += 1
                 right[form] += content(path) == table
-    print("\n| written as | read as it was | n |\n|---|---|---|")
+    print("\n| written as | read as it was (95 % interval) | n |\n|---|---|---|")
     for form, n in tried.items():
-        print(f"| {form} | {right[form] / n:.1%} | {n} |")
+        low, high = wilson(right[form], n)
+        print(f"| {form} | {right[form] / n:.1%} ({low:.1%}-{high:.1%}) | {n} |")
 
 
 def content(path: Path) -> list[tuple[str, ...]]:
