@@ -43,7 +43,7 @@ def test_shipped_rules_pass_lint_and_their_cases(home: Path) -> None:
 
 
 def test_lint_warns_and_fails_only_on_a_problem(tmp_path: Path) -> None:
-    folder = write_rules(tmp_path / "rules", rule("one", 'finding.rail != "harm"', basis="[]"))
+    folder = write_rules(tmp_path / "rules", rule("one", 'finding.rail != "harm"', "allow", basis="[]"))
     warned = run("lint", folder)
     assert "warning: harm (every category), any score, input and output, every level: no rule names it" in warned
     assert "warning: core.yaml, rule one: it has no legal basis." in warned
