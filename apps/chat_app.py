@@ -35,7 +35,7 @@ from apps.guard import Guard, actor_of
 from apps.oidc import public_paths, sign_in_routes
 from apps.telemetry import quiet_telemetry
 from core.config import Settings, load_settings
-from core.datasets.dataset_manager import Progress
+from core.datasets.ingest.progress import Progress
 from core.errors import CoreError
 from governance.errors import GovernanceError
 from governance.seed import Seeded, seed

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from pydantic import TypeAdapter
 
-from core.datasets.dataset_manager import Progress
+from core.datasets.ingest.progress import Progress
 from governance.agents import AgentDraft
 from governance.schema import Actor
 from governance.wiring import DATA, Workbench
