@@ -1,4 +1,4 @@
-"""Backup and restore of a whole installation: tables, ledger, vectors, keys on request; rebuilds the lexical index."""
+"""Backup and restore of a whole installation, keys on request; the lexical index is rebuilt."""
 
 from pathlib import Path
 
@@ -24,7 +24,8 @@ def back_up(settings: Settings, target: Path, *, keys: bool) -> BackupManifest:
     store = open_store(settings.sqlalchemy_url())
     try:
         folder = settings.data_folder / "keys" if keys else None
-        return backup(store, target, vectors=open_vectors(settings), keys=folder, clock=utc_now)
+        vectors, parquet = open_vectors(settings), settings.data_folder / "tables"
+        return backup(store, target, vectors=vectors, keys=folder, clock=utc_now, parquet=parquet)
     finally:
         store.close()
 
@@ -39,7 +40,8 @@ def bring_back(settings: Settings, source: Path, *, keys: bool, replace: bool) -
     try:
         vectors = open_vectors(settings)
         folder = settings.data_folder / "keys" if keys else None
-        manifest = restore(source, store, vectors=vectors, keys=folder, replace=replace)
+        parquet = settings.data_folder / "tables"
+        manifest = restore(source, store, vectors=vectors, keys=folder, parquet=parquet, replace=replace)
         lexical = open_lexical(settings)
         embedder = Embedder()
         cards = open_cards(settings, embedder)

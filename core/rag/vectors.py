@@ -1,11 +1,18 @@
 """The vector index: Chroma in the data folder, or a Chroma server. It holds ids and vectors; texts stay in the store.
 
 Vectors always come from our embedder, and a search only ever ranks chunks of the versions that it was given.
+
+An embedded Chroma does not see what another process writes into its folder. So each writer leaves a mark there, and who
+finds the mark of another opens the folder anew: before it writes, and when a search fails.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +28,8 @@ from core.rag.embedding import DIMENSIONS, Vectors
 from core.schema import Chunk
 
 COLLECTION = "chunks"
+MARK = "last-writer"
+_OPENED = count()  # Chroma hands out what is open under a path already; another spelling of it is opened anew
 PAGE = 1000
 # Searching a tenth of 20,000 random vectors, recall@50 is 0.94 with Chroma's defaults and 1.00 with these.
 GRAPH = CreateHNSWConfiguration(space="cosine", max_neighbors=32, ef_construction=200, ef_search=200)
@@ -33,12 +42,17 @@ VectorBatch = tuple[Sequence[str], Vectors, Sequence[Mapping[str, Any]]]
 class VectorIndex:
     """Vectors of chunks, searched within given versions; `collection` names another set of them, such as cards."""
 
-    def __init__(self, client: ClientAPI, *, collection: str = COLLECTION) -> None:
-        with _as_retrieval_error("opened"):
-            self._batch = min(PAGE, client.get_max_batch_size())
-            self._chunks = client.get_or_create_collection(
-                collection, embedding_function=None, configuration=CreateCollectionConfiguration(hnsw=GRAPH)
-            )
+    def __init__(
+        self, connect: Callable[[], ClientAPI], *, collection: str = COLLECTION, mark: Path | None = None
+    ) -> None:
+        """Take what opens Chroma, and the file in which writers of an embedded one leave their mark."""
+        self._connect = connect
+        self._collection = collection
+        self._mark = mark
+        self._seen = self._read_mark()
+        self._writes = 0
+        self._lock = threading.Lock()
+        self._open()
 
     def add(self, chunks: Sequence[Chunk], *, vectors: Vectors) -> None:
         """Add chunks with their unit vectors; an id that is there is replaced.
@@ -53,13 +67,11 @@ class VectorIndex:
 
     def remove(self, version: str) -> None:
         """Remove every chunk of a version."""
-        with _as_retrieval_error("written"):
-            self._chunks.delete(where={"version": version})
+        self._write("delete", where={"version": version})
 
     def count(self, version: str) -> int:
         """Return how many chunks of a version the index holds."""
-        with _as_retrieval_error("read"):
-            return len(self._chunks.get(where={"version": version}, include=[])["ids"])
+        return len(self._read("get", where={"version": version}, include=[])["ids"])
 
     def search(self, vector: Vectors, *, versions: Sequence[str], top_k: int) -> list[tuple[str, float]]:
         """Return the nearest chunks of these versions as (chunk id, cosine similarity), best first."""
@@ -79,15 +91,12 @@ class VectorIndex:
         try:
             return self._ranked(vector, top_k=top_k, ids=list(ids))
         except RetrievalError:
-            with _as_retrieval_error("searched"):
-                held = self._chunks.get(ids=list(ids), include=[])["ids"]
+            held = self._read("get", ids=list(ids), include=[])["ids"]
             return self._ranked(vector, top_k=top_k, ids=held) if held else []
 
     def _ranked(self, vector: Vectors, *, top_k: int, **within: Any) -> list[tuple[str, float]]:
-        with _as_retrieval_error("searched"):
-            found = self._chunks.query(
-                query_embeddings=np.asarray([vector]), n_results=top_k, include=["distances"], **within
-            )
+        asked = np.asarray([vector])
+        found = self._read("query", query_embeddings=asked, n_results=top_k, include=["distances"], **within)
         distances = found["distances"] or [[]]
         return [(chunk_id, 1 - distance) for chunk_id, distance in zip(found["ids"][0], distances[0], strict=True)]
 
@@ -95,8 +104,7 @@ class VectorIndex:
         """Return the cosine similarity of each of these chunks that the index holds."""
         if not ids:
             return {}
-        with _as_retrieval_error("searched"):
-            found = self._chunks.get(ids=list(ids), include=["embeddings"])
+        found = self._read("get", ids=list(ids), include=["embeddings"])
         cosines = np.asarray(found["embeddings"], dtype=np.float32).reshape(-1, DIMENSIONS) @ vector
         return dict(zip(found["ids"], cosines.tolist(), strict=True))
 
@@ -104,38 +112,83 @@ class VectorIndex:
         """Return the vectors of those of these ids that the index holds."""
         if not ids:
             return {}
-        with _as_retrieval_error("read"):
-            found = self._chunks.get(ids=list(ids), include=["embeddings"])
+        found = self._read("get", ids=list(ids), include=["embeddings"])
         return dict(zip(found["ids"], np.asarray(found["embeddings"], dtype=np.float32), strict=True))
 
     def export_all(self) -> Iterator[VectorBatch]:
         """Yield everything that the index holds, for backup."""
         ids = self._all_ids()
         for start in range(0, len(ids), self._batch):
-            with _as_retrieval_error("read"):
-                page = self._chunks.get(ids=ids[start : start + self._batch], include=["embeddings", "metadatas"])
+            part = ids[start : start + self._batch]
+            page = self._read("get", ids=part, include=["embeddings", "metadatas"])
             yield page["ids"], np.asarray(page["embeddings"], dtype=np.float32), page["metadatas"] or []
 
     def import_all(self, batches: Iterable[VectorBatch]) -> None:
         """Replace everything by batches that `export_all` gave, for restore."""
         ids = self._all_ids()
         for start in range(0, len(ids), self._batch):
-            with _as_retrieval_error("written"):
-                self._chunks.delete(ids=ids[start : start + self._batch])
+            part = ids[start : start + self._batch]
+            self._write("delete", ids=part)
         for new_ids, vectors, metadatas in batches:
             self._upsert(new_ids, vectors, metadatas)
 
     def _all_ids(self) -> list[str]:
-        with _as_retrieval_error("read"):
-            return self._chunks.get(include=[])["ids"]
+        ids: list[str] = self._read("get", include=[])["ids"]
+        return ids
 
     def _upsert(self, ids: Sequence[str], vectors: Vectors, metadatas: Sequence[Mapping[str, Any]]) -> None:
         for start in range(0, len(ids), self._batch):
             part = slice(start, start + self._batch)
-            with _as_retrieval_error("written"):
-                self._chunks.upsert(
-                    ids=list(ids[part]), embeddings=vectors[part], metadatas=[dict(m) for m in metadatas[part]]
-                )
+            rows = {
+                "ids": list(ids[part]),
+                "embeddings": vectors[part],
+                "metadatas": [dict(m) for m in metadatas[part]],
+            }
+            self._write("upsert", **rows)
+
+    def _read(self, ask: str, **how: Any) -> Any:
+        opened = self._chunks
+        try:
+            with _as_retrieval_error("searched"):
+                return getattr(opened, ask)(**how)
+        except RetrievalError:
+            if not self._catch_up() and opened is self._chunks:
+                raise
+            with _as_retrieval_error("searched"):
+                return getattr(self._chunks, ask)(**how)
+
+    def _write(self, change: str, **how: Any) -> None:
+        self._catch_up()
+        with _as_retrieval_error("written"):
+            getattr(self._chunks, change)(**how)
+            if self._mark is not None:
+                self._writes += 1
+                self._seen = f"{os.getpid()} {id(self)} {self._writes}"
+                self._mark.write_text(self._seen)
+
+    def _open(self) -> None:
+        with _as_retrieval_error("opened"):
+            self._client: Any = self._connect()  # its published type lacks `close`
+            self._batch = min(PAGE, self._client.get_max_batch_size())
+            self._chunks = self._client.get_or_create_collection(
+                self._collection, embedding_function=None, configuration=CreateCollectionConfiguration(hnsw=GRAPH)
+            )
+
+    def _catch_up(self) -> bool:
+        """Open the folder anew if another wrote to it since; say whether that was so."""
+        with self._lock:
+            mark = self._read_mark()
+            if mark == self._seen:
+                return False
+            before = self._client
+            self._open()
+            before.close()
+            self._seen = mark
+            return True
+
+    def _read_mark(self) -> str:
+        with _as_retrieval_error("read"):
+            return self._mark.read_text() if self._mark is not None and self._mark.exists() else ""
 
 
 def open_vectors(settings: Settings, *, collection: str = COLLECTION) -> VectorIndex:
@@ -147,11 +200,16 @@ def open_vectors(settings: Settings, *, collection: str = COLLECTION) -> VectorI
     logging.getLogger("chromadb.telemetry").setLevel(logging.CRITICAL)
     quiet = ChromaSettings(anonymized_telemetry=False)
     if settings.chroma_url is not None:
-        return VectorIndex(_server(settings.chroma_url, quiet), collection=collection)
+        url = settings.chroma_url
+        return VectorIndex(lambda: _server(url, quiet), collection=collection)
     folder = settings.data_folder / "chroma"
     with _as_retrieval_error("opened"):
         folder.mkdir(parents=True, exist_ok=True)
-        return VectorIndex(chromadb.PersistentClient(path=folder, settings=quiet), collection=collection)
+    return VectorIndex(
+        lambda: chromadb.PersistentClient(path=f"{folder}{'/.' * next(_OPENED)}", settings=quiet),
+        collection=collection,
+        mark=folder / f"{MARK}-{collection}",
+    )
 
 
 def _server(url: str, quiet: ChromaSettings) -> ClientAPI:

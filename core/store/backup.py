@@ -1,8 +1,9 @@
-"""Backup and restore: every table, the vectors, and on request the keys, in one file that either database can read.
+"""Backup and restore: all rows, the vectors, the datasets' own tables, and on request the keys, in one file.
 
-A backup is taken while the product runs: all rows come from one snapshot, and vectors of chunks that this snapshot
-does not hold are left out. A restore needs the product stopped; tables change all or not at all, the vector index has
-no such promise. Without the keys of its installation, restored content can't be decrypted.
+Either database can be filled from it. A backup is taken while the product runs: all rows come from one snapshot, and
+vectors of chunks that this snapshot does not hold are left out. A restore needs the product stopped; rows change all or
+not at all, the vector index and files have no such promise. Without the keys of its installation, restored content
+can't be decrypted.
 """
 
 import io
@@ -50,6 +51,7 @@ def backup(
     vectors: VectorExport | None,
     keys: Path | None,
     clock: Callable[[], datetime],
+    parquet: Path | None = None,
 ) -> BackupManifest:
     """Write a backup to a new file and return what it holds.
 
@@ -59,6 +61,7 @@ def backup(
         vectors: The index to include; None leaves it out.
         keys: The folder of keys to include; None leaves them out, and then keep them somewhere else.
         clock: Tells when the backup was taken.
+        parquet: The folder of the datasets' own tables to include.
 
     Raises:
         StoreError: The database can't be read, or the file exists or can't be written.
@@ -70,6 +73,8 @@ def backup(
         total = None if vectors is None else _write_vectors(writer, vectors, connection)
         if keys is not None:
             _write_keys(writer, keys)
+        if parquet is not None:
+            _write_parquet(writer, parquet)
         manifest = BackupManifest(
             created_at=now,
             revision=head_revision(),
@@ -89,6 +94,7 @@ def restore(
     *,
     vectors: VectorExport | None = None,
     keys: Path | None = None,
+    parquet: Path | None = None,
     replace: bool = False,
 ) -> BackupManifest:
     """Fill a database from a backup, after checking all of the file, and return what it holds.
@@ -98,6 +104,7 @@ def restore(
         store: The database to fill.
         vectors: The index to fill; needed when the backup holds vectors.
         keys: The folder to write the backup's keys to; None leaves them in the file.
+        parquet: The folder to write the datasets' own tables to; None leaves them in the file.
         replace: Delete what the database, the index and the folder of keys hold now.
 
     Raises:
@@ -110,6 +117,8 @@ def restore(
                 _restore_tables(reader, session.connection(), replace=replace)
                 if keys is not None:
                     _restore_keys(reader, keys, replace=replace)
+                if parquet is not None:
+                    _restore_parquet(reader, parquet)
                 if vectors is not None:
                     vectors.import_all(_read_vectors(reader))
         except DBAPIError as exc:
@@ -162,6 +171,17 @@ def _write_keys(writer: ArchiveWriter, keys: Path) -> None:
             append(path.read_bytes())
 
 
+def _write_parquet(writer: ArchiveWriter, folder: Path) -> None:
+    """Write the files that are whole; one that vanishes meanwhile was of a version that is no longer in use."""
+    for path in sorted(folder.glob("*/*.parquet")):
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        with writer.member(f"parquet/{path.relative_to(folder).as_posix()}") as append:
+            append(data)
+
+
 def _refuse_unusable(manifest: BackupManifest, *, vectors: VectorExport | None, keys: Path | None) -> None:
     if manifest.revision != head_revision():
         raise StoreError(
@@ -208,7 +228,7 @@ def _read_vectors(reader: ArchiveReader) -> Iterator[VectorBatch]:
 
 
 def _restore_keys(reader: ArchiveReader, folder: Path, *, replace: bool) -> None:
-    contents = {folder / _key_path(name): reader.content(name) for name in reader.manifest.members("keys")}
+    contents = {folder / _path_of(name, "keys"): reader.content(name) for name in reader.manifest.members("keys")}
     differing = [path for path, data in contents.items() if path.exists() and path.read_bytes() != data]
     if differing and not replace:
         raise StoreError(f"{differing[0]} holds another key. Restore to an empty folder, or ask to replace.")
@@ -219,8 +239,16 @@ def _restore_keys(reader: ArchiveReader, folder: Path, *, replace: bool) -> None
         raise StoreError(f"the keys can't be written to {folder}: {exc.strerror}.") from exc
 
 
-def _key_path(name: str) -> PurePosixPath:
-    path = PurePosixPath(name).relative_to("keys")
+def _restore_parquet(reader: ArchiveReader, folder: Path) -> None:
+    try:
+        for name in reader.manifest.members("parquet"):
+            write_private(folder / _path_of(name, "parquet"), reader.content(name), replace=True)
+    except OSError as exc:
+        raise StoreError(f"the datasets' tables can't be written to {folder}: {exc.strerror}.") from exc
+
+
+def _path_of(name: str, folder: str) -> PurePosixPath:
+    path = PurePosixPath(name).relative_to(folder)
     if path.is_absolute() or ".." in path.parts:
-        raise StoreError(f"the backup names a key outside its folder: {name}. Don't use this file.")
+        raise StoreError(f"the backup names a file outside its folder: {name}. Don't use this file.")
     return path

@@ -282,10 +282,12 @@ def test_overturning_sends_no_answer(door: Door, ann: Actor, rex: Actor) -> None
         door.reviews.decide(rex, end.turn_id, "released", reason="Go on.")
 
 
-def test_a_turn_in_progress_keeps_the_policy_that_it_began_with(door: Door, ann: Actor, rex: Actor) -> None:
+def test_a_turn_in_progress_keeps_the_policy_that_it_began_with(
+    door: Door, ann: Actor, rex: Actor, tmp_path: Path
+) -> None:
     ben = door.user("ben", "admin")
     strict = write_rules(
-        Path(str(door.store.engine.url.database)).parent / "draft",
+        tmp_path / "draft",
         rule("otters", 'finding.rail == "words" && finding.category == "person"', "block"),
         name="house",
     )

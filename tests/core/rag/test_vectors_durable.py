@@ -76,3 +76,31 @@ def test_killed_process_keeps_what_was_acknowledged(tmp_path: Path) -> None:
         assert [writer.stdout.readline().split()[0] for _ in range(4)] == [b"acknowledged"] * 3 + [b"removed"]
         writer.kill()
     check_whole(open_vectors(Settings(home=tmp_path)))
+
+
+ADDS = """
+import sys
+from pathlib import Path
+from core.config import Settings
+from core.rag.vectors import open_vectors
+from tests.core.rag.chroma_server import chunks, random_vectors
+index = open_vectors(Settings(home=Path(sys.argv[1])))
+index.add(chunks(1500, version="theirs"), vectors=random_vectors(1500, seed=5))
+index.remove("gone")
+"""
+
+
+def test_what_another_process_wrote_is_found_and_written_on(tmp_path: Path) -> None:
+    index = open_vectors(Settings(home=tmp_path))
+    index.add(chunks(40, version="ours"), vectors=random_vectors(40, seed=1))
+    index.add(chunks(40, version="gone"), vectors=random_vectors(40, seed=2))
+    subprocess.run([sys.executable, "-c", ADDS, str(tmp_path)], check=True, cwd=Path(__file__).parents[3], timeout=120)
+    theirs = random_vectors(1500, seed=5)[700]
+    found = index.search(theirs, versions=["ours", "theirs"], top_k=3)
+    assert (len(found), found[0][0]) == (3, "theirs-700")
+    index.add(chunks(40, version="later"), vectors=random_vectors(40, seed=3))
+    again = open_vectors(Settings(home=tmp_path))
+    for each in (index, again):
+        assert [each.count(version) for version in ("ours", "gone", "theirs", "later")] == [40, 0, 1500, 40]
+        assert each.search(random_vectors(40, seed=3)[5], versions=["theirs", "later"], top_k=1)[0][0] == "later-5"
+        assert each.search(theirs, versions=["theirs"], top_k=1)[0][0] == "theirs-700"
