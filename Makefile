@@ -13,7 +13,7 @@ up: .venv/installed ## install, migrate, seed, and start the workbench
 	@$(BIN)/promethios up
 
 test: .venv/installed-dev chromium ## run all tests with branch coverage
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report= --durations=25
 	@$(BIN)/coverage report --include='governance/*' --skip-covered --fail-under=95
 	@$(BIN)/coverage report --include='core/*' --skip-covered --fail-under=90
 
