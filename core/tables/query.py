@@ -219,7 +219,8 @@ class _Writer:
         if plan.operation in ("sum", "mean", "spread"):
             x = self.names[column, "number"]
             how = {"sum": f"sum({x})", "mean": f"avg({x})", "spread": f"max({x}) - min({x})"}[plan.operation]
-            return f"SELECT {how} {kept}", rows
+            held = f"{kept}{' AND' if self.where else ' WHERE'} {x} IS NOT NULL"
+            return f"SELECT {how} {kept}", f"SELECT {self.row} {held} ORDER BY {self.row} LIMIT {MOST_ROWS_SHOWN}"
         if plan.operation == "count_different":
             return f"SELECT count(DISTINCT {self.names[column, 'plain']}) {kept} HAVING count(*) > 0", rows
         return self._cells(column, kept), None

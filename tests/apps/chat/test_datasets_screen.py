@@ -97,6 +97,6 @@ def test_the_page_says_what_columns_hold_and_what_the_checks_found(
     for fact in ("30 rows, 3 columns", "0 to 29, mean 14.5", "<svg", "Every row holds the same", "All ", "By rule"):
         assert fact in page
     retired = datasets.retire_dataset(live.people["admin"], Sent(dataset="boats"), View()).found or ""
-    assert "#dataset/boats" not in retired
+    assert '"#dataset/boats"' not in retired
     *_, entry = live.workbench.records.ledger.entries(kinds=[REVIEWED])
     assert (entry.body["dataset_id"], entry.body["path"]) == ("boats", ["retired"])

@@ -198,8 +198,11 @@ def watched(
     retriever: HybridRetriever, settings: Settings, store: Store, embedder: Embedder, scored: list[str]
 ) -> HybridRetriever:
     """Two levels over watched indexes."""
-    client = chromadb.PersistentClient(settings.data_folder / "chroma", ChromaSettings(anonymized_telemetry=False))
-    vectors, card_vectors = WatchedVectors(client), WatchedVectors(client, collection="cards")
+    quiet = ChromaSettings(anonymized_telemetry=False)
+    vectors, card_vectors = (
+        WatchedVectors(lambda: chromadb.PersistentClient(settings.data_folder / "chroma", quiet), collection=collection)
+        for collection in ("chunks", "cards")
+    )
     lexical, card_words = (WatchedWords(settings.data_folder / name) for name in ("lexical", "cards"))
     cards = CardIndex(card_vectors, card_words, embedder)
     texts = {"travel": "Refunds of meals and hotels.", "laser": "How to keep the laser cutter."}

@@ -74,6 +74,7 @@ def test_units_are_pieces_in_order_and_hold_everything_but_space(text: str) -> N
     assert "\n" not in "".join(split_sentences(text))
 
 
-@given(st.lists(st.from_regex(re.compile(r"[A-Z][a-z]{3,8} [a-z]{3,8}\.", re.ASCII), fullmatch=True), max_size=8))
+# Last words are longer than any abbreviation.
+@given(st.lists(st.from_regex(re.compile(r"[A-Z][a-z]{3,8} [a-z]{6,9}\.", re.ASCII), fullmatch=True), max_size=8))
 def test_plain_sentences_come_back_one_by_one(sentences: list[str]) -> None:
     assert split_sentences(" ".join(sentences)) == sentences
