@@ -1,7 +1,8 @@
 """Ingests the public catalog of 5,000 tables into a fresh data folder: minutes, memory, disk, where the time goes.
 
-Run `python -m benchmarks.ingest [--datasets N] [--workers N]`; the folder of public data is EVALDATA. The second run
-over the same files shows what an unchanged catalog costs. Work in other processes counts as this one waits for it.
+Run `python -m benchmarks.ingest [--datasets N] [--workers N] [--keep FOLDER]`; the folder of public data is EVALDATA.
+The second run over the same files shows what an unchanged catalog costs. Work in other processes counts as this one
+waits for it.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +85,10 @@ def main() -> None:
     parser.add_argument("--datasets", type=int, default=0, help="only so many, evenly spread; 0 takes all")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--catalog", type=Path, help="where it is unpacked already")
+    parser.add_argument("--keep", type=Path, help="the data folder to fill and leave; a temporary one when not given")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, open_catalog(options.catalog) as root:
+    home = nullcontext(options.keep) if options.keep else tempfile.TemporaryDirectory()
+    with home as folder, open_catalog(options.catalog) as root:
         every = [Source(card, path, str(root)) for path, card in read_collection(root)]
         step = len(every) / (options.datasets or len(every))
         sources = [every[int(n * step)] for n in range(options.datasets or len(every))]

@@ -23,6 +23,8 @@ from governance.rails import LONGEST, PUBLIC
 from governance.rails.pii import build_pii_rail
 from governance.schema import Actor, AgentView, Domain, Level, Resource, Scope
 
+FEW = 100  # datasets that the database is asked for by name
+
 Style = Literal["balanced", "brief", "bullets", "plain-language"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=80)]
 Purpose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=600)]
@@ -137,14 +139,14 @@ class Agents:
 
     def usable_datasets(self, actor: Actor, agent: AgentView) -> tuple[str, ...]:
         """Return the agent's datasets that this actor may use: restricted ones need a right of their own."""
+        query = select(Dataset.id, Dataset.tier).where(Dataset.state == RETRIEVABLE).order_by(Dataset.id)
+        if len(agent.dataset_ids) <= FEW:  # more cost less when all are read
+            query = query.where(Dataset.id.in_(agent.dataset_ids))
         with self._store.read() as session:
-            rows = session.execute(
-                select(Dataset.id, Dataset.tier)
-                .where(Dataset.id.in_(agent.dataset_ids), Dataset.state == RETRIEVABLE)
-                .order_by(Dataset.id)
-            ).all()
+            rows = session.execute(query).all()
+        attached = set(agent.dataset_ids)
         may_restricted = authorize(actor, "dataset.use_restricted", Resource("dataset")).allowed
-        return tuple(dataset_id for dataset_id, tier in rows if tier != "restricted" or may_restricted)
+        return tuple(i for i, tier in rows if i in attached and (tier != "restricted" or may_restricted))
 
     def intake(self, agent: AgentView) -> tuple[str, ...]:
         """Return what an agent is for: its name and purpose, then the titles and descriptions of its datasets."""
