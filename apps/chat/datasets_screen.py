@@ -25,7 +25,7 @@ Shown = Callable[[Actor, AgentView, View], Frame]
 LICENCES = ("CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "ODbL-1.0", "PDDL-1.0", "MIT", "proprietary")
 TIER_WORDS = {
     "public": "Public: anybody may see it",
-    "internal": "Internal: everybody who signs in here",
+    "internal": "Internal: all who sign in",
     "restricted": "Restricted: researchers and administrators only",
 }
 MAX_NAME_CHARS = 80

@@ -4,6 +4,7 @@ A model without a chosen adapter computes exactly what the bare model computes.
 """
 
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,9 @@ class AdapterSwitch:
     def _attach(self, name: str, folder: Path) -> None:
         try:
             if self._peft is None:
-                self._peft = PeftModel.from_pretrained(self.model, str(folder), adapter_name=name)
+                with warnings.catch_warnings():  # PEFT still reads a property that transformers is about to rename
+                    warnings.filterwarnings("ignore", message=".is_gradient_checkpointing", category=FutureWarning)
+                    self._peft = PeftModel.from_pretrained(self.model, str(folder), adapter_name=name)
                 self.model = self._peft
             else:
                 self._peft.load_adapter(str(folder), adapter_name=name)
