@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from core.store.tables import Dataset
-from governance.agents import AgentDraft, agent_digest
+from governance.agents import FEW, AgentDraft, agent_digest
 from governance.errors import AccessDenied, InputError
 from tests.governance.door import Door, add_dataset
 
@@ -126,6 +126,18 @@ def test_dataset_that_is_quarantined_later_is_no_longer_used(door: Door) -> None
     assert door.agents.usable_datasets(actor, agent) == ("rules",)
     put_into_state(door, "rules", "quarantined")
     assert door.agents.usable_datasets(actor, agent) == ()
+
+
+def test_of_many_datasets_only_those_attached_in_use_and_allowed_are_used(door: Door) -> None:
+    ids = tuple(f"rules-{n:03d}" for n in range(FEW + 5))
+    for dataset_id in (*ids, "of-nobody"):
+        add_dataset(door.store, dataset_id)
+    actor = door.user("ada")
+    agent = door.agents.create(actor, DRAFT.model_copy(update={"dataset_ids": ids}))
+    put_into_state(door, ids[0], "quarantined")
+    with door.store.write() as session:
+        session.get_one(Dataset, ids[1]).tier = "restricted"
+    assert door.agents.usable_datasets(actor, agent) == ids[2:]
 
 
 def put_into_state(door: Door, dataset_id: str, state: str) -> None:
