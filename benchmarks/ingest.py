@@ -29,7 +29,7 @@ from core.rag.card_index import open_cards
 from core.rag.embedding import Embedder
 from core.rag.lexical import open_lexical
 from core.rag.vectors import open_vectors
-from core.tables.table_store import TableStore
+from core.tables.table_store import open_tables
 from governance.dataset_rules import load_dataset_rules
 from governance.dataset_scan import DatasetScanner
 from governance.datasets import DatasetGate
@@ -109,7 +109,7 @@ def run(home: Path, sources: list[Source], *, workers: int) -> None:
         embedder,
         encoder,
         clock=utc_now,
-        tables=TableStore(home / "tables"),
+        tables=open_tables(settings),
         cards=cards,
         gate=DatasetGate(records.ledger, rules=load_dataset_rules(), scan=DatasetScanner()),
     )

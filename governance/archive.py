@@ -12,6 +12,7 @@ from core.rag.vectors import open_vectors
 from core.store.archive import BackupManifest
 from core.store.backup import backup, restore
 from core.store.migrate import open_store
+from core.tables.table_store import open_tables
 from governance.records import utc_now
 
 
@@ -24,7 +25,7 @@ def back_up(settings: Settings, target: Path, *, keys: bool) -> BackupManifest:
     store = open_store(settings.sqlalchemy_url())
     try:
         folder = settings.data_folder / "keys" if keys else None
-        vectors, parquet = open_vectors(settings), settings.data_folder / "tables"
+        vectors, parquet = open_vectors(settings), open_tables(settings).folder
         return backup(store, target, vectors=vectors, keys=folder, clock=utc_now, parquet=parquet)
     finally:
         store.close()
@@ -40,7 +41,7 @@ def bring_back(settings: Settings, source: Path, *, keys: bool, replace: bool) -
     try:
         vectors = open_vectors(settings)
         folder = settings.data_folder / "keys" if keys else None
-        parquet = settings.data_folder / "tables"
+        parquet = open_tables(settings).folder
         manifest = restore(source, store, vectors=vectors, keys=folder, parquet=parquet, replace=replace)
         lexical = open_lexical(settings)
         embedder = Embedder()

@@ -25,7 +25,7 @@ from core.rag.table_evidence import TableEvidence
 from core.rag.vectors import open_vectors
 from core.schema import Engine
 from core.tables.table_answerer import TableAnswerer
-from core.tables.table_store import TableStore
+from core.tables.table_store import open_tables
 from governance.agents import AgentDraft
 from governance.dataset_jobs import DatasetJobs
 from governance.dataset_rules import load_dataset_rules
@@ -112,7 +112,7 @@ def _open_guard(settings: Settings, bundled: GuardReader) -> Classifier:
 def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -> Workbench:
     """Join records, an engine and the indexes of the settings; tests pass an engine of their own."""
     settings = records.settings
-    tables = TableStore(settings.data_folder / "tables")
+    tables = open_tables(settings)
     vectors = open_vectors(settings)
     lexical = open_lexical(settings)
     embedder, encoder = Embedder(), SentenceEncoder()

@@ -13,7 +13,7 @@ from core.datasets.croissant import export_croissant
 from core.datasets.profile_words import render_column_line
 from core.datasets.report import read_report
 from core.datasets.search import FACETS, Facet, search_catalog
-from core.tables.table_store import TableStore
+from core.tables.table_store import open_tables
 from governance.dataset_use import measure_use
 from governance.identity import require
 from governance.schema import Resource
@@ -100,7 +100,7 @@ def export(dataset_id: str, folder: Path, user: AsUser = "admin") -> None:
         require(actor, "dataset.view", Resource("dataset", dataset_id))
         if dataset.tier == "restricted":
             require(actor, "dataset.use_restricted", Resource("dataset", dataset_id))
-        tables = TableStore(records.settings.data_folder / "tables").tables(dataset_id, dataset.active_version)
+        tables = open_tables(records.settings).tables(dataset_id, dataset.active_version)
         pages = range(0, 0 if tables else dataset.chunks, PAGE)
         chunks = [each for n in pages for each in list_chunks(records.store, dataset_id, offset=n, limit=PAGE)]
         report = read_report(records.store, dataset_id)

@@ -17,6 +17,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core.config import Settings
 from core.errors import DatasetError
 from core.tables.cells import is_missing, read_boolean, read_date, read_integer, read_number
 from core.tables.schema import Column, Kind, StoredTable
@@ -48,7 +49,7 @@ class TableStore:
 
     def __init__(self, folder: Path) -> None:
         """Take the folder; it is made when something is written."""
-        self._folder = folder
+        self.folder = folder
 
     def write(
         self,
@@ -75,7 +76,7 @@ class TableStore:
         """
         if not header or len(set(header)) != len(header):
             raise DatasetError(f"The table {title!r} needs at least one column, and names that differ: {list(header)}.")
-        folder = self._folder / _key(dataset_id, version)
+        folder = self.folder / _key(dataset_id, version)
         path = folder / f"{_key(name)}.parquet"
         draft, text = (path.with_suffix(f".{uuid4().hex}.{end}") for end in ("draft", "text"))
         try:
@@ -94,7 +95,7 @@ class TableStore:
             draft.replace(path)
             _sync(folder)
         except (OSError, pa.ArrowException) as exc:
-            raise DatasetError(f"The table {title!r} can't be kept in {self._folder}: {exc}.") from exc
+            raise DatasetError(f"The table {title!r} can't be kept in {self.folder}: {exc}.") from exc
         finally:
             draft.unlink(missing_ok=True)
             text.unlink(missing_ok=True)
@@ -106,7 +107,7 @@ class TableStore:
         Raises:
             DatasetError: A file can't be read.
         """
-        paths = (self._folder / _key(dataset_id, version)).glob("*.parquet")
+        paths = (self.folder / _key(dataset_id, version)).glob("*.parquet")
         return sorted((_load(path) for path in paths), key=lambda table: table.name)
 
     def remove(self, dataset_id: str, version: str) -> None:
@@ -116,11 +117,16 @@ class TableStore:
             DatasetError: A file can't be deleted.
         """
         try:
-            shutil.rmtree(self._folder / _key(dataset_id, version))
+            shutil.rmtree(self.folder / _key(dataset_id, version))
         except FileNotFoundError:
             return
         except OSError as exc:
             raise DatasetError(f"The tables of {dataset_id!r} can't be deleted: {exc}.") from exc
+
+
+def open_tables(settings: Settings) -> TableStore:
+    """Open the tables in the data folder."""
+    return TableStore(settings.data_folder / "tables")
 
 
 def read_columns(table: StoredTable, stored: Sequence[str], *, limit: int | None = None) -> pa.Table:
