@@ -20,7 +20,7 @@ from benchmarks.machine import describe_machine
 from core.rag.embedding import Embedder, Vectors
 from core.rag.fusion import DENSE_WEIGHT, fuse_scores
 from core.rag.lexical import LexicalIndex
-from core.rag.retriever import DEPTH
+from core.rag.search import DEPTH
 from core.schema import Chunk
 
 DATA = Path(__file__).parents[2] / "shared" / "evaldata"

@@ -21,7 +21,8 @@ from core.rag.embedding import Embedder
 from core.rag.lexical import open_lexical
 from core.rag.question import search_query
 from core.rag.reader import Reader
-from core.rag.retriever import DEPTH, HybridRetriever
+from core.rag.retriever import HybridRetriever
+from core.rag.search import DEPTH
 from core.rag.vectors import open_vectors
 from core.schema import Message, Retrieval
 from core.store.migrate import open_store

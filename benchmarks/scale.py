@@ -22,7 +22,7 @@ from core.rag.card_index import CardIndex, CardText
 from core.rag.embedding import DIMENSIONS, Embedder, Vectors
 from core.rag.fusion import fuse_scores
 from core.rag.lexical import LexicalIndex, open_lexical
-from core.rag.retriever import DEPTH, SHORTLIST
+from core.rag.search import DEPTH, SHORTLIST
 from core.rag.vectors import VectorIndex, open_vectors
 from core.schema import Chunk
 

@@ -12,7 +12,7 @@ from core.encoder.sentence_encoder import SentenceEncoder
 from core.rag.chunking import sentence_heading
 from core.rag.embedding import Embedder
 from core.rag.reader import Reader
-from core.rag.retriever import choose_answers
+from core.rag.reading import choose_answers
 from core.rag.sentences import split_sentences
 from core.schema import Evidence, Message, Retrieval, Retriever
 from core.training.starter_sources import Passage, Question

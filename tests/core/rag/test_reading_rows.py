@@ -11,7 +11,8 @@ from core.encoder.sentence_encoder import SentenceEncoder, Vectors
 from core.rag.embedding import Embedder
 from core.rag.lexical import LexicalIndex
 from core.rag.reader import Reader
-from core.rag.retriever import ROWS_READ, HybridRetriever
+from core.rag.reading import ROWS_READ
+from core.rag.retriever import HybridRetriever
 from core.rag.vectors import VectorIndex
 from core.schema import Message
 from core.store.migrate import open_store
