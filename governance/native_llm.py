@@ -6,6 +6,7 @@ process with bad intent can reach the engine's objects; see docs/threat-model.md
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from copy import copy
 from dataclasses import replace
 from functools import partial
 
@@ -93,6 +94,12 @@ class NativeLLM:
         self._review_wait_s = review_wait_s
         self._timer = timer
         self._new_id = new_id
+
+    def with_retriever(self, retriever: Retriever) -> "NativeLLM":
+        """Return a door with every check of this one that searches elsewhere."""
+        other = copy(self)
+        other._retriever = retriever
+        return other
 
     def chat(
         self,

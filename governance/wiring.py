@@ -23,7 +23,7 @@ from core.rag.retriever import HybridRetriever
 from core.rag.support import SupportReader
 from core.rag.table_evidence import TableEvidence
 from core.rag.vectors import open_vectors
-from core.schema import Engine
+from core.schema import Engine, Retriever
 from core.tables.table_answerer import TableAnswerer
 from core.tables.table_store import open_tables
 from governance.agents import AgentDraft
@@ -49,6 +49,7 @@ class Workbench:
 
     records: Records
     native_llm: NativeLLM
+    retriever: Retriever
     dialogue: Dialogue
     governance: GovernanceEngine
     datasets: DatasetManager
@@ -161,6 +162,7 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
     return Workbench(
         records=records,
         native_llm=native_llm,
+        retriever=retriever,
         dialogue=Dialogue(
             native_llm,
             agents=records.agents,

@@ -1,10 +1,5 @@
-"""A workbench to measure in: a home of its own that is thrown away, an agent for each set of datasets, the real door.
+"""A workbench to measure in: a home of its own that is thrown away, an agent per set of datasets, the real door."""
 
-`ask_alone` reaches the engine beside the door, to tell what the model does by itself from what governance adds; it
-serves measurements only, and nothing of it is shown to a user.
-"""
-
-import copy
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,10 +11,10 @@ from core.llm.permits import PermitOffice
 from core.llm.profiles import load_profile
 from core.llm.transformers_engine import TransformersEngine
 from core.rag.prompt import render_prompt
-from core.schema import Delta, Engine, Evidence, GenerateConfig, GenerateRequest, Message, Quoting, Retriever
+from core.schema import Engine, Evidence, GenerateConfig, GenerateRequest, Message, Quoting, Retriever
 from governance.agents import AgentDraft
+from governance.evaluate.alone import Alone
 from governance.evaluate.turn import Turn
-from governance.native_llm import NativeLLM
 from governance.records import open_records, utc_now
 from governance.schema import Actor, AgentView, EvidenceFound, TurnClosed
 from governance.wiring import Workbench, build_workbench
@@ -42,9 +37,9 @@ class Bench:
     agents: dict[tuple[str, ...], AgentView] = field(default_factory=dict)
 
     @property
-    def retriever(self) -> Retriever:
-        """Return the retriever behind the door."""
-        return self.workbench.native_llm._retriever
+    def alone(self) -> Alone:
+        """Return the model beside the door."""
+        return Alone(self.engine, self.office, self.workbench.records.ledger, self.actor)
 
     def agent_for(self, dataset_ids: Sequence[str]) -> AgentView:
         """Return the agent with exactly these datasets."""
@@ -63,7 +58,9 @@ class Bench:
         self, messages: Sequence[Message], *, dataset_ids: Sequence[str], retriever: Retriever | None = None
     ) -> Turn:
         """Run a turn through the door, greedily; with another retriever when one is given."""
-        door = self.workbench.native_llm if retriever is None else _with(self.workbench.native_llm, retriever)
+        door = self.workbench.native_llm
+        if retriever is not None:
+            door = door.with_retriever(retriever)
         evidence: tuple[Evidence, ...] = ()
         closed: TurnClosed | None = None
         for event in door.chat(self.actor, self.agent_for(dataset_ids), messages, config=GenerateConfig()):
@@ -87,8 +84,7 @@ class Bench:
             [Message("user", question)], name=NAME, purpose=PURPOSE, style="balanced", evidence=evidence
         )
         request = GenerateRequest(messages, config or GenerateConfig(), tuple(evidence), quoting)
-        permit = self.office.issue(request.digest(), turn_id="evaluation")
-        return "".join(e.text for e in self.engine.generate(request, permit=permit) if isinstance(e, Delta))
+        return self.alone.write(request)
 
     def with_threshold(self, threshold: float) -> "Bench":
         """Return a bench on the same home and engine whose gate stands elsewhere. It has to be closed too."""
@@ -126,10 +122,3 @@ def open_bench(settings: Settings) -> Bench:
         user = records.identity.list_users()[0]
         admin = Actor(id=user.id, name=user.name, role=user.role)
     return Bench(workbench, engine, office, admin)
-
-
-def _with(door: NativeLLM, retriever: Retriever) -> NativeLLM:
-    """Return the door with every check in place and another retriever."""
-    other = copy.copy(door)
-    other._retriever = retriever
-    return other

@@ -15,6 +15,7 @@ from core.rag.embedding import Embedder
 from core.rag.lexical import open_lexical
 from core.rag.reader import Reader
 from core.schema import Evidence, Message, Retrieval
+from core.training.starter_shape import is_abstention, is_refusal, is_well_formed
 from core.training.starter_sources import Question, Sources, load_sources
 from governance.evaluate.articles import (
     Given,
@@ -29,7 +30,6 @@ from governance.evaluate.baselines import Baselines
 from governance.evaluate.bench import Bench
 from governance.evaluate.figures import Figure, Goal, share_of
 from governance.evaluate.question_set import refusal_by
-from governance.evaluate.shape import is_abstention, is_refusal, is_well_formed
 from governance.evaluate.speed import measure_speed
 from governance.evaluate.turn import Turn
 from governance.quotations import check_quotations
@@ -103,7 +103,7 @@ def measure_held_out(
     with closing(bench.with_threshold(0.0)) as ungated:
         study = _Study(bench, ungated, judge, sources, datasets, chosen, paragraphs, baselines, random, progress)
         figures = [*_retrieved(study), *_shuffled(study), *_abstaining(study), *_refusing(study, samples)]
-        return [*figures, *_form(study.turns), *measure_speed(bench, study.turns)]
+        return [*figures, *_form(study.turns), *measure_speed(bench.alone, study.turns)]
 
 
 def _retrieved(study: _Study) -> list[Figure]:
@@ -130,7 +130,7 @@ def _shuffled(study: _Study) -> list[Figure]:
     baselines = _Tally()
     for number, question in enumerate(study.questions, start=1):
         study.progress(f"Gold shuffled among four: {number} of {len(study.questions)}")
-        others = find_distractors(study.open_bench.retriever, question, dataset_ids=study.dataset_ids)
+        others = find_distractors(study.open_bench.workbench.retriever, question, dataset_ids=study.dataset_ids)
         mixed = study.judge.read_shuffled(question, others, random=study.random)
         turn = study.bench.ask(
             [Message("user", question.text)],
@@ -190,7 +190,7 @@ def _abstaining(study: _Study) -> list[Figure]:
         own = study.datasets[question.passage.document]
         turn = study.ask(question.text, dataset_ids=[d for d in study.dataset_ids if d != own])
         elsewhere.append(_abstains(turn))
-        others = find_distractors(study.open_bench.retriever, question, dataset_ids=[own])
+        others = find_distractors(study.open_bench.workbench.retriever, question, dataset_ids=[own])
         beside.append(_abstains(study.ask(question.text, given=study.judge.read(question.text, others[:4]))))
         nothing.append(_abstains(study.ask(question.text, dataset_ids=())))
     return [

@@ -13,11 +13,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from core.schema import Message
+from core.training.starter_shape import is_abstention, is_refusal
 from governance.endings import DECLINED
 from governance.errors import InputError
 from governance.evaluate.bench import Bench
 from governance.evaluate.figures import Figure, Goal, median_of, share_of
-from governance.evaluate.shape import is_abstention, is_refusal
 from governance.evaluate.turn import Turn
 
 Kind = Literal["direct", "paraphrased", "follow_up", "table", "multi_sentence", "unanswerable", "unsafe"]

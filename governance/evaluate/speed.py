@@ -6,10 +6,12 @@ token and once for many, so that reading the prompt and writing the answer can b
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from core.rag.prompt import render_prompt
 from core.schema import Evidence, Finish, GenerateConfig, GenerateRequest, Quoting
-from governance.evaluate.bench import NAME, PURPOSE, Bench
+from governance.evaluate.alone import Alone
+from governance.evaluate.bench import NAME, PURPOSE
 from governance.evaluate.figures import Figure, Goal, median_of
 from governance.evaluate.turn import Turn
 
@@ -18,27 +20,32 @@ TURNS = 20
 MANY = 64
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """How a generation ended, and the seconds that it took."""
+
+    finish: Finish
+    seconds: float
+
+
 def measure_speed(
-    bench: Bench, turns: Sequence[Turn], *, timer: Callable[[], float] = time.perf_counter
+    alone: Alone, turns: Sequence[Turn], *, timer: Callable[[], float] = time.perf_counter
 ) -> list[Figure]:
     """Return the times over answered turns, their evidence cut so that the prompt has about 600 tokens."""
     first, released = [], []
     speeds: dict[Quoting, list[float]] = {"off": [], "always": []}
     for turn in [t for t in turns if t.wrote and t.evidence][:TURNS]:
-        evidence = _fitting(bench, turn)
+        evidence = _fitting(alone, turn)
         if not evidence:
             continue
-        began = timer()
-        _run(bench, turn, evidence, tokens=1)
-        one = timer() - began
+        one = _run(alone, turn, evidence, tokens=1, timer=timer).seconds
         first.append(float(turn.record["stage_ms"]["retrieve"]) + 1000 * one)
         released.append(float(turn.record["first_release_ms"]))
         for quoting, reached in speeds.items():
-            began = timer()
-            written = _run(bench, turn, evidence, tokens=MANY, quoting=quoting).output_tokens
-            many = timer() - began
-            if written > 1 and many > one:
-                reached.append((written - 1) / (many - one))
+            many = _run(alone, turn, evidence, tokens=MANY, quoting=quoting, timer=timer)
+            written = many.finish.output_tokens
+            if written > 1 and many.seconds > one:
+                reached.append((written - 1) / (many.seconds - one))
     quick = Goal(120, at_least=False)
     return [
         median_of("first token at 500 to 700 tokens, reader included", first, unit="ms", goal=quick),
@@ -48,18 +55,27 @@ def measure_speed(
     ]
 
 
-def _fitting(bench: Bench, turn: Turn) -> tuple[Evidence, ...]:
+def _fitting(alone: Alone, turn: Turn) -> tuple[Evidence, ...]:
     """Return the most evidence whose prompt has about 600 tokens, nothing when none has."""
     for count in range(len(turn.evidence), 0, -1):
         evidence = turn.evidence[:count]
-        if _run(bench, turn, evidence, tokens=1).input_tokens in PROMPT_TOKENS:
+        if _run(alone, turn, evidence, tokens=1).finish.input_tokens in PROMPT_TOKENS:
             return evidence
     return ()
 
 
-def _run(bench: Bench, turn: Turn, evidence: tuple[Evidence, ...], *, tokens: int, quoting: Quoting = "off") -> Finish:
-    """Generate for a turn's question and return how it ended."""
+def _run(
+    alone: Alone,
+    turn: Turn,
+    evidence: tuple[Evidence, ...],
+    *,
+    tokens: int,
+    quoting: Quoting = "off",
+    timer: Callable[[], float] = time.perf_counter,
+) -> _Run:
+    """Generate for a turn's question; the time of recording it is not counted."""
     messages = render_prompt(turn.messages, name=NAME, purpose=PURPOSE, style="balanced", evidence=evidence)
-    request = GenerateRequest(messages, GenerateConfig(max_tokens=tokens), evidence, quoting)
-    permit = bench.office.issue(request.digest(), turn_id="evaluation")
-    return next(event for event in bench.engine.generate(request, permit=permit) if isinstance(event, Finish))
+    events = alone.start(GenerateRequest(messages, GenerateConfig(max_tokens=tokens), evidence, quoting))
+    began = timer()
+    finish = next(event for event in events if isinstance(event, Finish))
+    return _Run(finish, timer() - began)

@@ -5,7 +5,7 @@ import pytest
 from core.rag.prompt import STYLES
 from core.training import starter_phrases as phrases
 from core.training.starter_data import KINDS, LATER_KINDS, build_conversation
-from core.training.starter_evaluation import is_well_formed
+from core.training.starter_evaluation import quotes_well
 from core.training.starter_words import load_words, mistype
 
 
@@ -33,7 +33,7 @@ def test_quotations_are_verbatim_and_cited_by_their_number(sources, kind):
             assert sentence in turn.evidence[number - 1].sentences
             assert sentence in turn.evidence[number - 1].text
             assert f"“{sentence}” [{number}]" in turn.answer
-        assert is_well_formed(turn.answer, turn=turn)
+        assert quotes_well(turn.answer, turn=turn)
 
 
 def test_own_words_name_no_document(sources):

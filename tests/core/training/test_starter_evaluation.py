@@ -6,7 +6,7 @@ from core.errors import ModelError
 from core.schema import Message, digest_of
 from core.training.starter_card import Figure
 from core.training.starter_data import Conversation
-from core.training.starter_evaluation import evaluate_starter, is_well_formed
+from core.training.starter_evaluation import evaluate_starter, quotes_well
 from core.training.starter_evidence import number_evidence
 from core.training.starter_sources import Passage
 
@@ -29,7 +29,7 @@ def _turn(*passages):
     ],
 )
 def test_answers_of_the_taught_form_are_well_formed(answer, passages):
-    assert is_well_formed(answer, turn=_turn(*passages))
+    assert quotes_well(answer, turn=_turn(*passages))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_answers_of_the_taught_form_are_well_formed(answer, passages):
     ],
 )
 def test_own_facts_and_false_citations_are_not(answer, passages):
-    assert not is_well_formed(answer, turn=_turn(*passages))
+    assert not quotes_well(answer, turn=_turn(*passages))
 
 
 def test_a_share_of_nothing_is_not_measured():

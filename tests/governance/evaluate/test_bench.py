@@ -6,6 +6,7 @@ import pytest
 
 from core.config import load_settings
 from core.errors import TrainingError
+from core.training.starter_shape import is_well_formed
 from governance.evaluate import (
     draw_questions,
     load_questions,
@@ -14,8 +15,8 @@ from governance.evaluate import (
     render_transcripts,
     run_questions,
 )
+from governance.evaluate.alone import GENERATED
 from governance.evaluate.bench import open_bench
-from governance.evaluate.shape import is_well_formed
 
 SHIPPED = Path(__file__).parents[3] / "data" / "questions" / "starter.jsonl"
 
@@ -27,6 +28,7 @@ def test_questions_run_through_the_door_and_make_a_page(seeded_home: Path) -> No
     try:
         judged = run_questions(bench, picked)
         alone = bench.ask_alone("hello")
+        recorded = bench.workbench.records.ledger.entries(kinds=[GENERATED])
         page = render_transcripts(judged, model=bench.engine.info, asked=len(every), seed=1)
         with pytest.raises(TrainingError, match="should be a folder"):
             measure_held_out(bench, seeded_home / "nowhere", samples=1, seed=1)
@@ -37,6 +39,7 @@ def test_questions_run_through_the_door_and_make_a_page(seeded_home: Path) -> No
     assert judged[0].is_right, judged[0]
     assert overall.held == sum(each.is_right for each in judged)
     assert is_well_formed(alone)
+    assert len(recorded) == 1
     assert page.count("\n## ") == 4
     assert all(question.question in page for question in picked)
 

@@ -29,7 +29,12 @@ _QUOTING = re.compile(rf"{_any_of(_LEADS)}{_QUOTATION}(?:{_any_of(_JOINS)}{_QUOT
 
 def is_well_formed(text: str) -> bool:
     """Say whether a text that the model wrote has one of the allowed forms, nothing before or after."""
-    return text in _SENTENCES or _QUOTING.fullmatch(text) is not None
+    return text in _SENTENCES or is_quoting(text)
+
+
+def is_quoting(text: str) -> bool:
+    """Say whether a text is a lead-in with cited quotations and nothing else."""
+    return _QUOTING.fullmatch(text) is not None
 
 
 def is_refusal(text: str) -> bool:

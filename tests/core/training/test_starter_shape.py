@@ -2,7 +2,7 @@ import pytest
 
 from core.training import starter_phrases as phrases
 from core.training.starter_adapter_forms import FORMS, PLAIN_LEAD, render_answer
-from governance.evaluate.shape import is_abstention, is_refusal, is_well_formed
+from core.training.starter_shape import is_abstention, is_refusal, is_well_formed
 
 ONE, TWO, THREE = (phrases.quote(f"Sentence {n}.", number=n) for n in (1, 2, 3))
 
