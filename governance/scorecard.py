@@ -113,18 +113,13 @@ def build_scorecard(facts: Sequence[TurnFact], *, uptime: Score | None = None, d
     outcomes: dict[str, int] = {}
     for fact in facts:
         outcomes[fact.outcome] = outcomes.get(fact.outcome, 0) + 1
-    compliance = _compliance(facts)
-    groundedness = _groundedness(facts)
-    reliability = _rate(
-        "Reliability", facts, "turns that did not fail / turns", counts=lambda _: True, good=_did_not_fail
-    )
     answered = [fact for fact in facts if fact.outcome == "answered"]
     return Scorecard(
         turns=len(facts),
         outcomes=outcomes,
-        trust=_trust(compliance, groundedness, reliability),
-        compliance=compliance,
-        groundedness=groundedness,
+        trust=_trust(facts),
+        compliance=_compliance(facts),
+        groundedness=_groundedness(facts),
         utilization=_utilization(facts),
         cited_answers=_cited_answers(answered),
         first_release=_timing("Time to first text, p95", _first_releases(answered)),
@@ -301,11 +296,20 @@ def _rail(violation: str) -> str:
     return violation.partition(".")[0]
 
 
-def _trust(*parts: Score) -> Score:
-    """Combine lower interval bounds, so that few turns mean little trust."""
-    weights = (0.4, 0.3, 0.3)
-    known = [(weight, part) for weight, part in zip(weights, parts, strict=True) if part.low is not None]
-    formula = "0.4 compliance + 0.3 groundedness + 0.3 reliability, lower ends of their intervals, measured parts only"
+def _trust(facts: Sequence[TurnFact]) -> Score:
+    """Combine lower interval bounds, so that few turns mean little trust.
+
+    A turn that released a violation counts against every part: else, among few turns, the narrower intervals of the
+    other parts would outweigh it, and a violation would raise trust.
+    """
+    charged = [replace(f, sentences_supported=0, outcome="failed") if f.violations else f for f in facts]
+    reliability = _rate("", charged, "", counts=lambda _: True, good=_did_not_fail)
+    parts = ((0.4, _compliance(charged)), (0.3, _groundedness(charged)), (0.3, reliability))
+    known = [(weight, part) for weight, part in parts if part.low is not None]
+    formula = (
+        "0.4 compliance + 0.3 groundedness + 0.3 turns that did not fail, lower ends of their intervals, measured "
+        "parts only; a turn that released a violation counts against all three"
+    )
     total = sum(weight for weight, _ in known)
     if not total:
         return Score("Trust", None, 0, formula)

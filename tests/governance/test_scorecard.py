@@ -100,21 +100,28 @@ def test_error_rate_names_the_failed_turns() -> None:
     assert card.errors.failures == (1,)
 
 
-@settings(deadline=None)
-@given(st.integers(1, 60), st.integers(1, 30))
-def test_trust_falls_after_violations_and_recovers_with_clean_turns(clean: int, bad: int) -> None:
-    violating = replace(CLEAN, violations=("pii.email",))
-    before = build_scorecard(numbered([CLEAN] * clean)).trust.value
-    fallen = build_scorecard(numbered([CLEAN] * clean + [violating] * bad)).trust.value
-    recovered = build_scorecard(numbered([CLEAN] * (clean + 50 * bad) + [violating] * bad)).trust.value
-    assert before is not None
-    assert fallen is not None
-    assert recovered is not None
-    assert recovered > fallen
-    per_turn = replace(CLEAN, violations=("pii.email",), sentences_supported=0)
-    worst = build_scorecard(numbered([CLEAN] * clean + [per_turn] * bad)).trust.value
-    assert worst is not None
-    assert worst <= fallen
+VIOLATING = replace(CLEAN, violations=("pii.email",))
+MEASURED = [CLEAN, REFUSED, VIOLATING, replace(CLEAN, sentences_supported=0), replace(REFUSED, outcome="failed")]
+
+
+def trust_of(facts: list[TurnFact]) -> float:
+    value = build_scorecard(numbered(facts)).trust.value
+    assert value is not None
+    return value
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.sampled_from(MEASURED), max_size=40), st.sampled_from(MEASURED))
+def test_trust_falls_with_every_violation_and_recovers_with_clean_turns(others: list[TurnFact], turn: TurnFact) -> None:
+    turns = [CLEAN, *others]  # without one clean turn trust is at its bottom and can't fall
+    fallen = trust_of([*turns, replace(turn, violations=("pii.email",))])
+    assert fallen < trust_of(turns)
+    assert fallen <= trust_of([*turns, replace(turn, violations=())])
+    recovered = [fallen]
+    for clean in (1, 10, 200):
+        recovered.append(trust_of([*turns, VIOLATING, *[CLEAN] * clean]))
+    assert recovered[1:] == sorted(set(recovered[1:]))
+    assert recovered[-1] > trust_of(turns)
 
 
 @settings(deadline=None)
