@@ -2,13 +2,17 @@
 
 A query is only ever words: nothing that a person types is query syntax. Stems and stop words are English; other
 languages are found by whole words.
+
+Where most versions may be searched, the others are left out, which costs much less than to name those that may. Which
+others there are is read from the very snapshot that is searched, so that no version slips in between.
 """
 
 import math
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import tantivy
@@ -29,6 +33,8 @@ then there these they this those through to too under until up us very was we we
 whom whose why will with would you your yours
 """
 STOP_WORDS = _STOPPED.split()
+
+_Clause = tuple[tantivy.Occur, tantivy.Query]
 
 
 class LexicalWriter:
@@ -66,11 +72,22 @@ class LexicalWriter:
             self._writer.commit()
 
 
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """What a search sees: the index as of a commit, with the versions of all its chunks."""
+
+    commit: bytes
+    searcher: tantivy.Searcher
+    versions: frozenset[str]
+
+
 class LexicalIndex:
     """Words of chunks, searched within given versions."""
 
     def __init__(self, folder: Path) -> None:
         self._lock = threading.Lock()
+        self._commit = folder / "meta.json"  # tantivy writes it anew with each commit
+        self._seen: _Snapshot | None = None
         self._schema = _schema()
         self._analyser = _analyser()
         with _as_retrieval_error("opened"):
@@ -114,42 +131,61 @@ class LexicalIndex:
 
     def search(self, text: str, *, versions: Sequence[str] | None, top_k: int) -> list[tuple[str, float]]:
         """Return the best chunks of these versions, of all when None, as (chunk id, BM25 score), best first."""
-        within = tantivy.Query.all_query() if versions is None else self._within("version", versions)
-        return self._ranked(text, within, top_k=top_k)
+        with _as_retrieval_error("searched"):
+            seen = self._snapshot()
+            others = seen.versions.difference(seen.versions if versions is None else versions)
+            if not others:
+                return self._ranked(text, seen, top_k=top_k)
+            if versions is not None and len(others) < len(versions):
+                within = (tantivy.Occur.MustNot, self._any_of("version", others))
+            else:
+                within = self._within("version", seen.versions - others)
+            return self._ranked(text, seen, within, top_k=top_k)
 
     def scores(self, text: str, *, ids: Sequence[str]) -> dict[str, float]:
         """Return the BM25 scores of those of these chunks that hold a word of the text, as `search` gives them."""
-        return dict(self._ranked(text, self._within("id", ids), top_k=len(ids)))
+        with _as_retrieval_error("searched"):
+            return dict(self._ranked(text, self._snapshot(), self._within("id", ids), top_k=len(ids)))
 
-    def _ranked(self, text: str, within: tantivy.Query, *, top_k: int) -> list[tuple[str, float]]:
+    def _snapshot(self) -> _Snapshot:
+        """Return the newest commit, also of another process."""
+        commit = self._commit.read_bytes()
+        if self._seen is None or self._seen.commit != commit:
+            self._index.reload()
+            searcher = self._index.searcher()
+            self._seen = _Snapshot(commit, searcher, frozenset(v for v, _ in searcher.terms_with_prefix("version", "")))
+        return self._seen
+
+    def _ranked(self, text: str, seen: _Snapshot, *within: _Clause, top_k: int) -> list[tuple[str, float]]:
         terms = dict(Counter(self.terms(text)).most_common(MAX_TERMS))
         if not terms or top_k < 1:
             return []
-        with _as_retrieval_error("searched"):
-            self._index.reload()
-            searcher = self._index.searcher()
-            hits = searcher.search(self._query(terms, within), limit=top_k, count=False).hits
-            return [(searcher.doc(address)["id"][0], score) for score, address in hits]
+        hits = seen.searcher.search(self._query(terms, within), limit=top_k, count=False).hits
+        return [(seen.searcher.doc(address)["id"][0], score) for score, address in hits]
 
     def count(self, version: str) -> int:
         """Return how many chunks of a version searches see."""
         with _as_retrieval_error("searched"):
-            self._index.reload()
-            searcher = self._index.searcher()
-            return len(searcher.search(self._within("version", [version]), limit=max(1, searcher.num_docs)).hits)
+            searcher = self._snapshot().searcher
+            query = tantivy.Query.term_query(self._schema, "version", version)
+            return len(searcher.search(query, limit=max(1, searcher.num_docs)).hits)
 
-    def _query(self, terms: Mapping[str, int], within: tantivy.Query) -> tantivy.Query:
+    def _query(self, terms: Mapping[str, int], within: Sequence[_Clause]) -> tantivy.Query:
         """Return a query in which a word counts as often as it was said."""
-        query, must = tantivy.Query, tantivy.Occur.Must
+        query = tantivy.Query
         words = [
             (tantivy.Occur.Should, query.boost_query(query.term_query(self._schema, field, term), times * weight))
             for field, weight in (("text", 1.0), ("heading", HEADING_BOOST))
             for term, times in terms.items()
         ]
-        return query.boolean_query([(must, query.const_score_query(within, 0.0)), (must, query.boolean_query(words))])
+        return query.boolean_query([*within, (tantivy.Occur.Must, query.boolean_query(words))])
 
-    def _within(self, field: str, values: Sequence[str]) -> tantivy.Query:
-        return tantivy.Query.term_set_query(self._schema, field, list(values))
+    def _within(self, field: str, values: Iterable[str]) -> _Clause:
+        return tantivy.Occur.Must, tantivy.Query.const_score_query(self._any_of(field, values), 0.0)
+
+    def _any_of(self, field: str, values: Iterable[str]) -> tantivy.Query:
+        terms = (tantivy.Query.term_query(self._schema, field, value) for value in values)
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
 
 
 def open_lexical(settings: Settings, *, name: str = "lexical") -> LexicalIndex:

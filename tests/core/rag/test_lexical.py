@@ -55,6 +55,23 @@ def test_search_stays_within_versions(lexical: LexicalIndex) -> None:
     assert lexical.search("meals", versions=["sha256:b"], top_k=0) == []
 
 
+@pytest.mark.parametrize("count", [1, 4, 7, 8], ids=lambda n: f"{n} of 8 versions")
+def test_most_versions_are_searched_as_few_are(lexical: LexicalIndex, count: int) -> None:
+    fill(lexical, *(chunk(f"c{n}", "meals " * (n + 1) + "and taxis", version=f"v{n}") for n in range(8)))
+    everything = lexical.search("meals or taxis", versions=None, top_k=10)
+    usable = [f"v{n}" for n in range(8)][-count:]
+    wanted = [(i, score) for i, score in everything if i.replace("c", "v") in usable]
+    assert lexical.search("meals or taxis", versions=[*usable, "unknown"], top_k=10) == wanted
+
+
+def test_version_that_another_index_added_is_left_out_until_it_is_named(lexical: LexicalIndex, tmp_path: Path) -> None:
+    fill(lexical, *(chunk(f"c{n}", "meals", version=f"v{n}") for n in range(3)))
+    assert len(found(lexical, "meals", "v0", "v1", "v2")) == 3
+    fill(open_lexical(Settings(home=tmp_path / "home")), chunk("new", "meals", version="new"))
+    assert set(found(lexical, "meals", "v0", "v1", "v2")) == {"c0", "c1", "c2"}
+    assert set(found(lexical, "meals", "v0", "v1", "v2", "new")) == {"c0", "c1", "c2", "new"}
+
+
 def test_word_counts_as_often_as_it_was_said(lexical: LexicalIndex) -> None:
     fill(lexical, chunk("meals", "meals are paid"), chunk("taxi", "a taxi is paid"))
     assert found(lexical, "meals, taxi, taxi")[0] == "taxi"
