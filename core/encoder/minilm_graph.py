@@ -49,11 +49,28 @@ def build_graph(weights: Weights) -> bytes:
         weights: The tensors of a BERT of this shape, by their names in its file.
     """
     graph = _Graph()
-    tokens = graph.norm("tokens", weights, "embeddings.LayerNorm")
-    for layer in range(LAYERS):
-        tokens = _add_layer(graph, tokens, weights, f"encoder.layer.{layer}.")
+    tokens = _add_layers(graph, weights, range(LAYERS))
     graph.add("ReduceMean", [tokens, graph.keep("over_tokens", np.array([1]))], "vector", keepdims=0)
-    return graph.to_bytes()
+    return graph.to_bytes("vector", [1, WIDTH])
+
+
+def build_layers(weights: Weights, layers: range) -> bytes:
+    """Return some of the layers: what the layer below gives, float32 of shape (1, n, WIDTH), in; the same shape out.
+
+    Args:
+        weights: As for `build_graph`; those of other layers may be missing.
+        layers: The first of all takes the sums of word, place and type vectors.
+    """
+    graph = _Graph()
+    graph.add("Identity", [_add_layers(graph, weights, layers)], "hidden")
+    return graph.to_bytes("hidden", [1, None, WIDTH])
+
+
+def _add_layers(graph: "_Graph", weights: Weights, layers: range) -> str:
+    tokens = "tokens" if layers.start else graph.norm("tokens", weights, "embeddings.LayerNorm")
+    for layer in layers:
+        tokens = _add_layer(graph, tokens, weights, f"encoder.layer.{layer}.")
+    return tokens
 
 
 def _add_layer(graph: "_Graph", tokens: str, weights: Weights, at: str) -> str:
@@ -122,10 +139,10 @@ class _Graph:
         scaled = self.add("Mul", [unit, weight], f"{name}.scaled")
         return self.add("Add", [scaled, self.keep(f"{name}.bias", weights[f"{name}.bias"])], name)
 
-    def to_bytes(self) -> bytes:
-        """Return the graph as a model."""
+    def to_bytes(self, gives: str, shape: list[int | None]) -> bytes:
+        """Return the graph as a model that gives this."""
         tokens = helper.make_tensor_value_info("tokens", TensorProto.FLOAT, [1, None, WIDTH])
-        vector = helper.make_tensor_value_info("vector", TensorProto.FLOAT, [1, WIDTH])
-        graph = helper.make_graph(self._nodes, "minilm", [tokens], [vector], self._constants)
+        given = helper.make_tensor_value_info(gives, TensorProto.FLOAT, shape)
+        graph = helper.make_graph(self._nodes, "minilm", [tokens], [given], self._constants)
         opsets = [helper.make_opsetid("", 18), helper.make_opsetid(_FUSED, 1)]
         return bytes(helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString())

@@ -35,11 +35,11 @@ class OnnxEncoder:
         Raises:
             ModelError: A file is missing or not the expected one.
         """
-        self.card = _read_card(folder)
+        self.card = read_card(folder)
         self.digest: str = self.card["digest"]
         self.tokenizer: Tokenizer
         self.tokenizer, self._vectors = load_words()
-        self._session = open_session(_verified(folder / self.card["weights"], self.digest), threads=threads)
+        self._session = open_session(verified(folder / self.card["weights"], self.digest), threads=threads)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the tokens of each text, without special ones."""
@@ -82,7 +82,12 @@ def open_session(model: bytes, *, threads: int) -> Any:
         raise ModelError(f"An encoder can't be loaded: {exc}. {ADVICE}") from exc
 
 
-def _read_card(folder: Path) -> dict[str, Any]:
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return a model's card.
+
+    Raises:
+        ModelError: It can't be read, or does not name the weights and their digest.
+    """
     try:
         card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
         return card | {"weights": str(card["weights"]), "digest": str(card["digest"])}
@@ -90,7 +95,12 @@ def _read_card(folder: Path) -> dict[str, Any]:
         raise ModelError(f"The encoder's card {folder / CARD} can't be read: {exc}. {ADVICE}") from exc
 
 
-def _verified(path: Path, digest: str) -> bytes:
+def verified(path: Path, digest: str) -> bytes:
+    """Return a file of this digest.
+
+    Raises:
+        ModelError: It can't be read, or is another.
+    """
     try:
         data = path.read_bytes()
     except OSError as exc:

@@ -86,7 +86,7 @@ class SentenceModel(torch.nn.Module):
         super().__init__()
         self.encoder = encoder
         self.nothing = torch.nn.Parameter(torch.tensor(NOTHING))
-        self._frozen = frozen
+        self.frozen = frozen
         self._kept: dict[tuple[int, ...], torch.Tensor] = {}
         lower = [encoder.embeddings, *encoder.encoder.layer[:frozen]]
         for module in (part for each in lower for part in each.modules()):
@@ -107,27 +107,34 @@ class SentenceModel(torch.nn.Module):
         return torch.nn.functional.normalize(torch.stack(means), dim=-1)
 
     def _upper(self, rows: Sequence[tuple[int, ...]]) -> list[torch.Tensor]:
-        lower = self._lower(rows)
+        lower = self.lower(rows)
         found: dict[int, torch.Tensor] = {}
-        for part in _alike(range(len(rows)), key=lambda at: len(rows[at])):
+        for part in alike(range(len(rows)), key=lambda at: len(rows[at])):
             hidden = pad_sequence([lower[at] for at in part], batch_first=True)
-            hidden = self._layers(self._frozen, None, hidden, [len(rows[at]) for at in part]).float()
+            hidden = self.run_layers(self.frozen, None, hidden, [len(rows[at]) for at in part]).float()
             found |= {at: hidden[n, : len(rows[at])] for n, at in enumerate(part)}
         return [found[at] for at in range(len(rows))]
 
-    def _lower(self, rows: Sequence[tuple[int, ...]]) -> list[torch.Tensor]:
+    def lower(self, rows: Sequence[tuple[int, ...]]) -> list[torch.Tensor]:
+        """Return what the frozen layers give for each row of token ids, computed once and kept."""
         new = {row for row in rows if row not in self._kept}
-        for part in _alike(new, key=len):
+        for part in alike(new, key=len):
             ids = pad_sequence([torch.tensor(row) for row in part], batch_first=True, padding_value=PAD)
             with torch.no_grad():
-                hidden = self._layers(
-                    0, self._frozen, self.encoder.embeddings(input_ids=ids), [len(row) for row in part]
+                hidden = self.run_layers(
+                    0, self.frozen, self.encoder.embeddings(input_ids=ids), [len(row) for row in part]
                 )
             for row, own in zip(part, hidden, strict=True):
                 self._kept[row] = own[: len(row)].to(torch.bfloat16).clone()
         return [self._kept[row] for row in rows]
 
-    def _layers(self, first: int, last: int | None, hidden: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+    def forget(self, *, above: int) -> None:
+        """Forget what the frozen layers gave where more than so many rows are kept."""
+        if len(self._kept) > above:
+            self._kept.clear()
+
+    def run_layers(self, first: int, last: int | None, hidden: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+        """Return what these layers make of padded rows of such lengths, in bfloat16."""
         there = torch.arange(hidden.shape[1]) < torch.tensor(lengths)[:, None]
         blocked = torch.zeros(there.shape, dtype=torch.bfloat16).masked_fill(~there, _BLOCKED)[:, None, None, :]
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -296,7 +303,7 @@ def _done(recipe: SentenceRecipe, step: int, seconds: float) -> float:
     return max(by_steps, seconds / recipe.max_seconds)
 
 
-def _alike(items: Iterable[Item], *, key: Callable[[Item], int]) -> list[list[Item]]:
+def alike(items: Iterable[Item], *, key: Callable[[Item], int]) -> list[list[Item]]:
     """Return the items in parts of like length."""
     order = sorted(items, key=key)
     return [order[start : start + _ROWS] for start in range(0, len(order), _ROWS)]

@@ -1,0 +1,105 @@
+"""Trains the cross-encoder from the command line: `python -m core.training.cross_run -h`.
+
+The groups are those of `core.training.reader_run`, which builds them, without most of those about single words and
+about requests that no passage answers: words are counted beside this encoder. Kept out are the articles that the
+sentence encoder keeps out, and one written passage in ten.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+from core.encoder.minilm import minilm_folder
+from core.encoder.packing import load_tokenizer
+from core.training.console import say
+from core.training.cross_data import load_written
+from core.training.cross_model import load_cross_base
+from core.training.cross_training import CrossRecipe, score_groups, train_cross
+from core.training.reader_data import FACTS_TEST, QUESTIONS_TEST, TRAIN, Group, data_file, read_groups
+from core.training.reader_evaluation import evaluate_reader
+from core.training.sentence_run import is_kept_out
+
+WRITTEN = Path(__file__).resolve().parents[2] / "data" / "training"
+_ORDINARY = 20_062  # groups before those about single words and requests
+_REST = 0.12  # of the others that are learnt from
+_LOOK = 150  # groups of each test that are looked at on the way
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train and keep the checkpoint, saying on the way how good it is on what is kept out."""
+    options = _parser().parse_args(arguments)
+    base = minilm_folder()
+    tokenizer = load_tokenizer((base / "tokenizer.json").read_text(encoding="utf-8"))
+    recipe = CrossRecipe(max_seconds=options.max_seconds, max_steps=options.max_steps, threads=options.threads)
+    model = load_cross_base()
+
+    def measure() -> str:
+        tests = {
+            name: read_groups(data_file(options.data, name))[:: options.every] for name in (QUESTIONS_TEST, FACTS_TEST)
+        }
+        tests["written"] = kept_out_groups(options.written)[:: options.every]
+        said = []
+        for name, groups in tests.items():
+            figures = evaluate_reader(lambda given: score_groups(model, given, tokenizer), groups)[-1]
+            said.append(
+                f"{name} (n {figures.answered}+{figures.unanswered}): sentence {figures.right_sentence or 0:.3f}, "
+                f"passage {figures.right_passage or 0:.3f}, "
+                f"abstains {figures.abstains or 0:.3f} from {figures.threshold:.2f}"
+            )
+        return "  " + "; ".join(said)
+
+    say(measure())
+    facts = train_cross(
+        model,
+        _to_learn(read_groups(data_file(options.data, TRAIN))[: options.limit]),
+        tokenizer,
+        recipe,
+        written=options.written,
+        checkpoint=options.checkpoint,
+        progress=say,
+        measure=measure,
+    )
+    say(measure())
+    say(f"{facts}")
+
+
+def kept_out_groups(folder: Path, *, seed: int = 0) -> list[Group]:
+    """Return groups of the written passages that are kept out: each wording with its passage, then without it."""
+    random = Random(seed)  # noqa: S311 - test data, not secrets
+    passages = load_written(folder)
+    groups = []
+    for passage in (p for p in passages if p.is_kept_out):
+        same = [p.labelled() for p in passages if p.domain == passage.domain and p.id != passage.id]
+        for question in passage.questions:
+            for wording in question.wordings:
+                others = random.sample(same, min(3, len(same)))
+                groups.append(Group(wording, (passage.labelled(question.answers), *others)))
+        groups += [
+            Group(asked, (passage.labelled(), *random.sample(same, min(3, len(same))))) for asked in passage.unanswered
+        ]
+    return groups
+
+
+def _to_learn(groups: Sequence[Group]) -> list[Group]:
+    random = Random(0)  # noqa: S311 - training data, not secrets
+    kept = [g for n, g in enumerate(groups) if n < _ORDINARY or random.random() < _REST]
+    return [group for group in kept if not is_kept_out(group)]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Train the cross-encoder.")
+    parser.add_argument("data", type=Path, metavar="DATA_FOLDER", help="folder of the groups")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="file of the checkpoint")
+    parser.add_argument("--written", type=Path, default=WRITTEN, help="folder of the written passages")
+    parser.add_argument("--max-seconds", type=float, default=2400.0, help="of the training")
+    parser.add_argument("--max-steps", type=int, default=None, help="of the training, to try a run out")
+    parser.add_argument("--limit", type=int, default=None, help="of groups, to try a run out")
+    parser.add_argument("--every", type=int, default=6, help="one test group in so many is looked at on the way")
+    parser.add_argument("--threads", type=int, default=1)
+    return parser
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
