@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from governance.ledger import Ledger
 from governance.scorecard import Score, Scorecard, build_scorecard, with_trend
+from governance.suite_scores import read_suite_scores
 from governance.turns import TurnFact, interrupted_turns, turn_facts
 from governance.uptime import read_uptime
 
@@ -53,15 +54,27 @@ class MetricsCollector:
         """Return the scorecard over turns of a window that were read before."""
         now = self._clock()
         since = now - timedelta(days=days) if days else None
-        card = build_scorecard(facts, uptime=read_uptime(self._ledger, since=since, now=now), days=days)
+        card = build_scorecard(
+            facts,
+            uptime=read_uptime(self._ledger, since=since, now=now),
+            suites=self._suites(agent_id, since=since, until=None),
+            days=days,
+        )
         if days is None or since is None:
             return card
         earlier = since - timedelta(days=days)
         before = build_scorecard(
             turn_facts(self._ledger, agent_id=agent_id, since=earlier, until=since),
             uptime=read_uptime(self._ledger, since=earlier, now=since),
+            suites=self._suites(agent_id, since=earlier, until=since),
         )
         return with_trend(card, before=before)
+
+    def _suites(self, agent_id: str | None, *, since: datetime | None, until: datetime | None) -> tuple[Score, ...]:
+        """Return what evaluations found of one agent: runs of different agents are not joined."""
+        if agent_id is None:
+            return ()
+        return read_suite_scores(self._ledger, agent_id=agent_id, since=since, until=until)
 
     def governance(self, agent_id: str, *, days: int | None = 30) -> GovernanceFigures:
         """Return the governance figures of an agent."""

@@ -29,6 +29,7 @@ class Score:
         low: Lower end of the 95 % interval; None where there is none.
         trend: The value less that of the window before, which is as long; None where either was not measured.
         entries: Indexes of the ledger entries that were counted.
+        of_turns: Whether they are turns; else other entries.
         failures: Those of `entries` that lowered the score.
     """
 
@@ -42,6 +43,7 @@ class Score:
     entries: tuple[int, ...] = ()
     failures: tuple[int, ...] = ()
     trend: float | None = None
+    of_turns: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Scorecard:
         principles: Constitutional adherence, per principle.
         performance: Median and 95th percentile of time to first text, turn time, governance time and speed.
         abuse: Questions that a rail refused: what users did, counted apart from what the agent did.
+        suites: What evaluations found, the latest run of each suite.
         days: Length of the window; None for all time.
     """
 
@@ -74,6 +77,7 @@ class Scorecard:
     principles: tuple[Score, ...]
     performance: tuple[Score, ...]
     abuse: Score
+    suites: tuple[Score, ...] = ()
     days: int | None = None
 
 
@@ -108,8 +112,14 @@ def quantile_interval(values: Sequence[float], q: float) -> tuple[float, float] 
     return low, high
 
 
-def build_scorecard(facts: Sequence[TurnFact], *, uptime: Score | None = None, days: int | None = None) -> Scorecard:
-    """Compute every score from the facts of a window; uptime comes from the server's beats, not from turns."""
+def build_scorecard(
+    facts: Sequence[TurnFact],
+    *,
+    uptime: Score | None = None,
+    suites: tuple[Score, ...] = (),
+    days: int | None = None,
+) -> Scorecard:
+    """Compute every score from the facts of a window; uptime comes from the server's beats, suites from their runs."""
     outcomes: dict[str, int] = {}
     for fact in facts:
         outcomes[fact.outcome] = outcomes.get(fact.outcome, 0) + 1
@@ -146,6 +156,7 @@ def build_scorecard(facts: Sequence[TurnFact], *, uptime: Score | None = None, d
             "turns refused for what the user wrote / turns; it lowers no score of the agent",
             is_failure=_is_refused_question,
         ),
+        suites=suites,
         days=days,
     )
 
@@ -157,14 +168,16 @@ def with_trend(card: Scorecard, *, before: Scorecard) -> Scorecard:
         now, then = getattr(card, field.name), getattr(before, field.name)
         if isinstance(now, Score):
             changes[field.name] = _trended(now, then)
-        elif field.name in ("principles", "performance"):
-            changes[field.name] = tuple(map(_trended, now, then))
+        elif isinstance(now, tuple):
+            earlier = {score.name: score for score in then}
+            changes[field.name] = tuple(_trended(score, earlier.get(score.name)) for score in now)
     return replace(card, **changes)
 
 
-def _trended(now: Score, then: Score) -> Score:
-    known = now.value is not None and then.value is not None
-    return replace(now, trend=(now.value or 0.0) - (then.value or 0.0)) if known else now
+def _trended(now: Score, then: Score | None) -> Score:
+    if now.value is None or then is None or then.value is None:
+        return now
+    return replace(now, trend=now.value - then.value)
 
 
 def _is_refused_question(fact: TurnFact) -> bool:

@@ -96,4 +96,5 @@ def read_uptime(ledger: Ledger, *, since: datetime | None, now: datetime) -> Sco
         high,
         entries=tuple(beat.index for beat in beats),
         failures=tuple(beat.index for beat in beats if beat.body["ready"] < beat.body["probes"]),
+        of_turns=False,
     )

@@ -1,15 +1,14 @@
 """One agent's scorecard: every score with its formula, interval and the turns behind it."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
 from apps.dashboard.figures import BLUE, dataset_chart, interval_chart, timing_chart
 from apps.dashboard.filters import choose_filters, load_turns
 from apps.dashboard.session import records, viewer
-from apps.dashboard.tiles import draw_chart, draw_tiles, draw_turns_table
-from apps.dashboard.words import DASH, count_text
+from apps.dashboard.tiles import draw_chart, draw_tiles, draw_turns_table, open_turns
+from apps.dashboard.words import DASH, count_text, times_of
 from governance.schema import AgentView
 from governance.scorecard import Score, Scorecard, percentile
 from governance.turns import TurnFact
@@ -32,13 +31,16 @@ def draw_agent() -> None:
         return
     _draw_identity(records().agents.get(chosen.agent_id))
     facts = load_turns(chosen)
+    card = records().metrics.scorecard_of(facts, agent_id=chosen.agent_id, days=chosen.days)
     if not facts:
         st.info(
             "This agent has no turn in this window. Ask it something in the chat app, or choose a longer window.",
             icon=":material/chat:",
         )
+        _draw_suites(card.suites)
         return
-    _draw_scores(records().metrics.scorecard_of(facts, agent_id=chosen.agent_id, days=chosen.days), facts)
+    _draw_scores(card, facts)
+    _draw_suites(card.suites)
     st.subheader("Latest turns")
     draw_turns_table(facts[:LATEST], names=chosen.names, key="latest")
 
@@ -78,13 +80,7 @@ def _draw_scores(card: Scorecard, facts: Sequence[TurnFact]) -> None:
     with left:
         draw_chart(timing_chart(facts), key="timing")
     with right:
-        st.dataframe(
-            percentile_rows(facts),
-            hide_index=True,
-            placeholder=DASH,
-            column_config={f"p{q}": st.column_config.NumberColumn(format="%.0f") for q in QUANTILES},
-            alt="Percentiles of the times, milliseconds",
-        )
+        _draw_percentiles(facts)
         draw_tiles([card.errors, card.uptime], columns=2)
     st.subheader("Datasets and oversight")
     draw_tiles([card.utilization, card.cited_answers, card.policy_adherence, card.abuse])
@@ -94,18 +90,30 @@ def _draw_scores(card: Scorecard, facts: Sequence[TurnFact]) -> None:
         st.caption("No answer in this window cites a dataset.")
 
 
-def percentile_rows(facts: Sequence[TurnFact]) -> list[dict[str, Any]]:
-    """Return p50, p90, p95 and p99 of the times, in milliseconds; None is what was not measured."""
-    times = {
-        "Time to first text": [f.first_release_ms for f in facts if f.first_release_ms is not None],
-        "Whole turn": [f.total_ms for f in facts],
-        "Checks": [f.governance_ms for f in facts],
-        "Generation": [f.generate_ms for f in facts if f.generate_ms is not None],
-    }
-    return [
-        {"Milliseconds": name, "n": len(values)} | {f"p{q}": percentile(values, q / 100) for q in QUANTILES}
-        for name, values in times.items()
-    ]
+def _draw_suites(suites: Sequence[Score]) -> None:
+    if suites:
+        st.subheader("Suites")
+        draw_tiles(suites)
+
+
+def _draw_percentiles(facts: Sequence[TurnFact]) -> None:
+    times = times_of(facts)
+    picked = st.dataframe(
+        [
+            {"Milliseconds": name, "n": len(known)}
+            | {f"p{q}": percentile([value for _, value in known], q / 100) for q in QUANTILES}
+            for name, known in times.items()
+        ],
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="percentiles",
+        placeholder=DASH,
+        column_config={f"p{q}": st.column_config.NumberColumn(format="%.0f") for q in QUANTILES},
+        alt="Percentiles of the times, milliseconds; selecting a row opens the turns behind it",
+    )
+    if picked.selection.rows:
+        open_turns([entry for entry, _ in list(times.values())[picked.selection.rows[0]]])
 
 
 def _labelled(scores: Sequence[Score]) -> list[tuple[str, Score, str]]:

@@ -75,6 +75,13 @@ def open_turn(turn_id: str) -> None:
     st.switch_page(TURN_PAGE, query_params={"turn": turn_id})
 
 
+def open_turns(entries: Sequence[int]) -> None:
+    """Go to the page of turns, narrowed to the latest of these entries."""
+    linked = sorted(entries)[-MOST_LINKED:]
+    if linked:
+        st.switch_page(TURNS_PAGE, query_params={"entries": entries_text(linked)})
+
+
 def _draw_tile(score: Score) -> None:
     with st.container(gap="xxsmall"):
         st.metric(score.name, score_text(score))
@@ -88,7 +95,7 @@ def _draw_tile(score: Score) -> None:
         if score.value is None:
             st.caption("Nothing in this window to count, so there is no number.")
             return
-        if score.name == "Uptime":
+        if not score.of_turns:
             _link("Ledger entries behind it", score.entries, page=LEDGER_PAGE)
             return
         _link("Turns behind it", score.entries)

@@ -129,6 +129,17 @@ def turn_rows(facts: Sequence[TurnFact], *, names: Mapping[str, str]) -> list[di
     ]
 
 
+def times_of(facts: Sequence[TurnFact]) -> dict[str, list[tuple[int, float]]]:
+    """Return the measured times in milliseconds, each with the entry that it comes from."""
+    measured: dict[str, list[tuple[int, float | None]]] = {
+        "Time to first text": [(f.entry, f.first_release_ms) for f in facts],
+        "Whole turn": [(f.entry, f.total_ms) for f in facts],
+        "Checks": [(f.entry, f.governance_ms) for f in facts],
+        "Generation": [(f.entry, f.generate_ms) for f in facts],
+    }
+    return {name: [(entry, ms) for entry, ms in pairs if ms is not None] for name, pairs in measured.items()}
+
+
 def selected(facts: Sequence[TurnFact], *, outcome: str | None, entries: frozenset[int] | None) -> list[TurnFact]:
     """Return the turns of an outcome, and behind a number's entries."""
     kept = [fact for fact in facts if entries is None or fact.entry in entries]

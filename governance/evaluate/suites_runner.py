@@ -27,8 +27,7 @@ from governance.identity import require
 from governance.ledger import Ledger
 from governance.ledger.entries import format_time
 from governance.schema import Resource
-
-FINISHED = "evaluation.finished"
+from governance.suite_scores import FINISHED
 
 
 def run_suite(

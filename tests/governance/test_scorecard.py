@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.schema import Message
 from governance.metrics import MetricsCollector
-from governance.scorecard import build_scorecard, percentile, quantile_interval, wilson, with_trend
+from governance.scorecard import Score, build_scorecard, percentile, quantile_interval, wilson, with_trend
 from governance.turns import TurnFact, turn_facts
 from tests.governance.door import Door, closed
 
@@ -219,6 +219,9 @@ def test_trend_is_the_change_against_the_window_before() -> None:
     assert {score.name: score.trend for score in card.principles}["Privacy"] == -0.5
     assert card.satisfaction.trend is None
     assert with_trend(now, before=build_scorecard([])).compliance.trend is None
+    was, new, other = (Score(name, value, 9, "") for name, value in (("a", 0.5), ("a", 0.75), ("b", 1.0)))
+    suites = with_trend(replace(now, suites=(new, other)), before=replace(before, suites=(was,))).suites
+    assert [score.trend for score in suites] == [0.25, None]
 
 
 @settings(deadline=None)

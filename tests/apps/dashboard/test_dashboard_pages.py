@@ -83,6 +83,22 @@ def test_agent_page_shows_every_score_with_its_formula(open_page: Open, filled: 
     assert percentiles.loc["Whole turn", "p95"] == card.turn_time.value
 
 
+def test_agent_page_shows_the_suites_that_were_asked(
+    filled: Filled,
+    tmp_path: Path,
+    at_home: Callable[[Path], Records],
+    signed_in: Callable[[str | None], None],
+) -> None:
+    figures = [{"category": "all", "right": 9, "n": 10, "rate": 0.9, "low": 0.6, "high": 0.98}]
+    copied = at_home(Path(shutil.copytree(filled.home, tmp_path / "asked")))
+    signed_in(filled.cookies["rex"])
+    body = {"run_id": "r", "suite": "jailbreak", "mode": "door", "figures": figures}
+    sealed = copied.ledger.append("evaluation.finished", body, agent_id=filled.agents["idle"].id)
+    app = of_agent(run_page("agent_page.py"), "Idle desk")
+    assert shown(app) == {"Suite jailbreak": "90.0%"}
+    assert [link.proto.query_string for link in app.get("page_link")] == [f"entries={sealed.index}"]
+
+
 def test_agent_page_offers_the_agents_until_one_is_chosen(open_page: Open) -> None:
     app = open_page("rex", "agent_page.py")
     assert "Choose an agent" in texts(app)

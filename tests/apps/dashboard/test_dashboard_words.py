@@ -20,6 +20,7 @@ from apps.dashboard.words import (
     score_text,
     selected,
     short_digest,
+    times_of,
     trend_text,
     turn_rows,
 )
@@ -149,3 +150,14 @@ def test_small_words() -> None:
     ]
     assert short_digest("sha256:" + "a" * 64) == "sha256:aaaaaaaaaaaa…"
     assert short_digest("sha256:v") == "sha256:v"
+
+
+def test_each_time_names_the_entry_that_it_comes_from_and_what_was_not_measured_is_left_out() -> None:
+    refused = replace(FACT, entry=9, first_release_ms=None, generate_ms=None, total_ms=5.0, governance_ms=4.0)
+    answered = replace(FACT, entry=8, first_release_ms=1.0, generate_ms=2.0, total_ms=3.0, governance_ms=0.5)
+    assert times_of([refused, answered]) == {
+        "Time to first text": [(8, 1.0)],
+        "Whole turn": [(9, 5.0), (8, 3.0)],
+        "Checks": [(9, 4.0), (8, 0.5)],
+        "Generation": [(8, 2.0)],
+    }

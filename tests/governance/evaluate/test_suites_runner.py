@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ from governance.evaluate.suites_asking import Evaluator, build_door_evaluator, b
 from governance.evaluate.suites_runner import FINISHED, run_suite
 from governance.evaluate.suites_runs import Run, compare_runs, find_run, load_run, read_run, summary_json
 from governance.ledger import verify_ledger
+from governance.metrics import MetricsCollector
 from governance.schema import Actor
+from governance.scorecard import wilson
 from tests.governance.door import NOW, Door, add_dataset, found, open_door
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -276,6 +279,22 @@ def test_the_input_check_alone_asks_no_model_and_says_what_it_can_not_measure(st
     assert door.requests == []
     assert door.ledger.entries(kinds=["turn.opened", "turn.closed"]) == []
     assert [entry.body["mode"] for entry in door.ledger.entries(kinds=[FINISHED])] == ["rails"]
+
+
+def test_the_latest_run_of_a_suite_stands_on_the_scorecard_of_its_agent(store: Store, tmp_path: Path) -> None:
+    door, evaluator = opened(store)
+    run(door, evaluator, tmp_path, suite=suite_of(*ROWS[:2]))
+    run(door, evaluator, tmp_path, run_id="mine-2")
+    rails = build_rails_evaluator(door.native_llm._governance, actor=BEA, agent=evaluator.agent)
+    run(door, rails, tmp_path, suite=suite_of(ROWS[0]), run_id="mine-3")
+    metrics = MetricsCollector(door.ledger, clock=lambda: datetime.now(UTC))
+    whole, alone = metrics.scorecard(agent_id=evaluator.agent.id).suites
+    last = door.ledger.entries(kinds=[FINISHED])
+    assert (whole.name, whole.value, whole.n, whole.entries) == ("Suite mine", 0.5, 8, (last[1].index,))
+    assert (whole.low, whole.high) == wilson(4, 8)
+    assert (alone.name, alone.value, alone.n, alone.entries) == ("Suite mine, checks alone", 1.0, 1, (last[2].index,))
+    assert not whole.of_turns
+    assert metrics.scorecard(agent_id=door.agent(BEA, name="Other").id).suites == metrics.scorecard().suites == ()
 
 
 def test_a_run_is_a_table_for_notebooks(store: Store, tmp_path: Path) -> None:
