@@ -21,6 +21,9 @@ def run(
     agent: Annotated[str, typer.Option(help="Name or id of the agent.")],
     rails_only: Annotated[bool, typer.Option(help="Ask only the input check; no model is loaded.")] = False,
     resume: Annotated[str | None, typer.Option(help="Id of a run to go on with.")] = None,
+    at_once: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Rows asked at the same time; as many as the engine has slots.")
+    ] = None,
     user: Annotated[str, typer.Option("--as", help="The user who asks.")] = "admin",
 ) -> None:
     """Ask an agent every row of a suite, judge what comes, and keep the run."""
@@ -47,6 +50,7 @@ def run(
                     clock=utc_now,
                     run_id=run_id,
                     resume=resume is not None,
+                    at_once=at_once or (1 if rails_only else records.settings.engine_slots),
                     progress=lambda done: status.update(f"Asked {done} of {len(asked.rows)}"),
                 )
             how = "the input check alone" if rails_only else "through the door"

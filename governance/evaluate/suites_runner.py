@@ -1,17 +1,19 @@
-"""Runs a suite: asks row after row, makes each durable before the next, and records the end in the ledger.
+"""Runs a suite: asks its rows in batches, keeps each judged row durably, and records the end in the ledger.
 
-A row whose line a kill cut off is asked again: that it was asked once already is seen only in the ledger's turns.
+Rows of a batch whose lines a kill cut off are asked again: that they were asked once already is seen only in the
+ledger's turns.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from governance.errors import InputError
-from governance.evaluate.suites import Suite
-from governance.evaluate.suites_asking import Evaluator
+from governance.evaluate.suites import Suite, SuiteRow
+from governance.evaluate.suites_asking import Evaluator, Reply
 from governance.evaluate.suites_judging import JudgedRow, judge, summarise
 from governance.evaluate.suites_runs import (
     Run,
@@ -39,6 +41,7 @@ def run_suite(
     clock: Callable[[], datetime],
     run_id: str,
     resume: bool = False,
+    at_once: int = 1,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Run:
     """Ask every row that was not asked yet, in order, and record the end in the ledger.
@@ -51,6 +54,7 @@ def run_suite(
         clock: Says when the run began.
         run_id: The name of a new run, or of the one to go on with.
         resume: Go on with a run instead of beginning one.
+        at_once: Rows of a batch, which are asked at the same time.
         progress: Is told how many rows are done.
 
     Raises:
@@ -74,7 +78,7 @@ def run_suite(
     with continued(path) if resume else begun(path, header) as file:
         run = cut_to_complete_lines(file, path)
         _check_goes_on(run, header, suite)
-        _ask_the_rest(suite, evaluator, file, list(run.rows), progress)
+        _ask_the_rest(suite, evaluator, file, list(run.rows), at_once, progress)
         finished = read_run(path)
         write_summary(finished, path.with_suffix(".json"))
         _record(finished, ledger, actor_id=actor.id)
@@ -98,17 +102,30 @@ def _check_goes_on(run: Run, header: RunHeader, suite: Suite) -> None:
 
 
 def _ask_the_rest(
-    suite: Suite, evaluator: Evaluator, file: BinaryIO, done: list[JudgedRow], progress: Callable[[int], None]
+    suite: Suite,
+    evaluator: Evaluator,
+    file: BinaryIO,
+    done: list[JudgedRow],
+    at_once: int,
+    progress: Callable[[int], None],
 ) -> None:
     firsts = {row.pair: row for row in reversed(done) if row.pair is not None}
     progress(len(done))
-    for row in suite.rows[len(done) :]:
-        judged = judge(row, evaluator.ask(row), earlier=firsts)
+    for row, reply in _asked(evaluator, suite.rows[len(done) :], at_once):
+        judged = judge(row, reply, earlier=firsts)
         if judged.pair is not None:
             firsts.setdefault(judged.pair, judged)
         append_line(file, judged)
         done.append(judged)
         progress(len(done))
+
+
+def _asked(evaluator: Evaluator, rows: Sequence[SuiteRow], at_once: int) -> Iterator[tuple[SuiteRow, Reply]]:
+    """Yield rows with their replies in order; a batch is asked whole before the next one begins."""
+    with ThreadPoolExecutor(at_once) as pool:
+        for start in range(0, len(rows), at_once):
+            batch = rows[start : start + at_once]
+            yield from zip(batch, pool.map(evaluator.ask, batch), strict=True)
 
 
 def _record(run: Run, ledger: Ledger, *, actor_id: str) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -75,6 +76,7 @@ def run(
     suite: Suite = SUITE,
     run_id: str = "mine-1",
     resume: bool = False,
+    at_once: int = 1,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Run:
     return run_suite(
@@ -85,6 +87,7 @@ def run(
         clock=lambda: NOW,
         run_id=run_id,
         resume=resume,
+        at_once=at_once,
         progress=progress,
     )
 
@@ -111,6 +114,23 @@ def test_every_kind_is_asked_through_the_door_and_judged(store: Store, tmp_path:
     assert "cake?" not in kept
     assert "4111" not in kept
     assert (tmp_path / "mine-1.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_batch_is_asked_at_once_and_judged_in_the_order_of_the_suite(store: Store, tmp_path: Path) -> None:
+    together = Barrier(3)
+
+    def reply(request: GenerateRequest) -> str:
+        together.wait(timeout=60)  # breaks, and fails the turn, unless three rows are asked at the same time
+        return "Yes."
+
+    door, evaluator = opened(store, reply=reply)
+    rows = [row(f"r{n}", "answer", f"What is {n} plus one?") for n in range(6)]
+    told: list[int] = []
+    done = run(door, evaluator, tmp_path, suite=suite_of(*rows), at_once=3, progress=told.append)
+    assert [(each.id, each.right) for each in done.rows] == [(f"r{n}", True) for n in range(6)]
+    assert told == list(range(7))
+    turns = {entry.turn_id for entry in door.ledger.entries(kinds=["turn.closed"])}
+    assert turns == {each.turn_id for each in done.rows}
 
 
 def test_the_end_is_sealed_once_with_figures_and_no_texts(store: Store, tmp_path: Path) -> None:
@@ -184,6 +204,14 @@ def test_a_truncated_last_line_is_asked_again_and_nothing_else(store: Store, tmp
     assert [each.right for each in done.rows] == RIGHT
     assert [each.turn_id for each in done.rows[:3]] == before[:3]
     assert len(door.ledger.entries(kinds=["turn.closed"])) == 4 + 7
+
+
+def test_batches_of_any_size_judge_pairs_as_one_by_one(store: Store, tmp_path: Path) -> None:
+    door, evaluator = opened(store)
+    with pytest.raises(KeyboardInterrupt):
+        run(door, evaluator, tmp_path, at_once=4, progress=stopping_after(7))
+    done = run(door, evaluator, tmp_path, at_once=4, resume=True)
+    assert [each.right for each in done.rows] == RIGHT
 
 
 def test_a_pair_that_a_stop_tore_apart_is_judged_together(store: Store, tmp_path: Path) -> None:
