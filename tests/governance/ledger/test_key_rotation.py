@@ -2,10 +2,7 @@
 
 import base64
 import json
-import os
 import shutil
-import signal
-import sys
 import zipfile
 from collections.abc import Callable
 from datetime import datetime
@@ -29,6 +26,7 @@ from governance.ledger import (
 )
 from governance.ledger.key_history import load_history, sign_rotation
 from governance.ledger.notes import Checkpoint, sign_checkpoint
+from tests.governance.ledger.killing import die_at_file_step, runs_to_its_end
 
 Clock = Callable[[], datetime]
 MOST_STEPS = 200
@@ -241,36 +239,17 @@ def test_chain_is_checked_from_any_key() -> None:
                 history.open_checkpoint(sign_checkpoint(Checkpoint("ledger", size, bytes(32)), signer=who))
 
 
-def _die_at(step: int) -> None:
-    """Kill this process at its n-th file operation from now on."""
-    left = step
-
-    def count(event: str, _: object) -> None:
-        nonlocal left
-        if event in ("open", "os.rename", "os.link", "os.remove", "os.chmod", "tempfile.mkstemp"):
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(count)
-
-
 def _rotate_in_a_process_that_dies(folder: Path, clock: Clock, *, step: int) -> bool:
     """Return whether it came to its end before it was killed."""
-    child = os.fork()
-    if child == 0:
-        try:
-            store = connect(f"sqlite:///{folder / 'promethios.db'}")
-            with store.read():  # what opening the database does is not what is tested
-                pass
-            _die_at(step)
-            rotate_key(folder / "keys", store, clock=clock)
-            os._exit(0)
-        finally:
-            os._exit(1)
-    status = os.waitpid(child, 0)[1]
-    assert status in (0, signal.SIGKILL), status
-    return status == 0
+
+    def rotate() -> None:
+        store = connect(f"sqlite:///{folder / 'promethios.db'}")
+        with store.read():  # what opening the database does is not what is tested
+            pass
+        die_at_file_step(step)
+        rotate_key(folder / "keys", store, clock=clock)
+
+    return runs_to_its_end(rotate)
 
 
 def test_kill_between_any_two_steps_loses_nothing(store: Store, keys: Path, clock: Clock, tmp_path: Path) -> None:

@@ -1,20 +1,18 @@
 """Versions of policy documents: who may take which step, what is refused, and what a running workbench takes up."""
 
-import multiprocessing
-import os
-import signal
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 
 from core.store.database import Store, connect
 from governance.errors import AccessDenied, InputError, PolicyError
 from governance.ledger import Ledger, create_signer, verify_ledger
 from governance.policy import PolicyBook, PolicyVersions, vocabulary_of
 from governance.schema import Actor
+from tests.governance.ledger.killing import die_at_statement, runs_to_its_end
 from tests.governance.policy.drafts import PLACES, rule, write_rules
 
 ANN, BEN, CAT = Actor("ann", "Ann", "reviewer"), Actor("ben", "Ben", "admin"), Actor("cat", "Cat", "reviewer")
@@ -208,20 +206,9 @@ def test_a_broken_version_leaves_the_running_policy_in_force(versions: PolicyVer
 def _take_steps(url: str, floor: Path, clock: Callable[[], datetime], kill_at: int) -> None:
     """Replace an active version, and die before the statement with this number."""
     store = connect(url)
-    ledger = Ledger(store, signer=SIGNER, clock=clock)
-    seen = 0
-
-    @event.listens_for(store.engine, "before_cursor_execute")
-    @event.listens_for(store.engine, "commit")
-    def die(*_args: object) -> None:
-        nonlocal seen
-        seen += 1
-        if seen == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    versions = PolicyVersions(ledger, shipped=floor)
+    versions = PolicyVersions(Ledger(store, signer=SIGNER, clock=clock), shipped=floor)
+    die_at_statement(store, kill_at)
     activate(versions, propose(versions, *STRICTER, cases_text=cases(rule_id="house.pii")))
-    os._exit(0)
 
 
 def test_a_kill_between_any_two_writes_leaves_one_whole_policy(
@@ -233,13 +220,10 @@ def test_a_kill_between_any_two_writes_leaves_one_whole_policy(
     activate(open_versions(store, floor, clock), propose(open_versions(store, floor, clock)))
     store.close()
     active = []
-    fork = multiprocessing.get_context("fork")
     for kill_at in range(1, 1000):
         path = tmp_path / f"killed-{kill_at}.db"
         path.write_bytes(first.read_bytes())
-        child = fork.Process(target=_take_steps, args=(f"sqlite:///{path}", floor, clock, kill_at))
-        child.start()
-        child.join()
+        finished = runs_to_its_end(partial(_take_steps, f"sqlite:///{path}", floor, clock, kill_at))
         store = connect(f"sqlite:///{path}")
         verify_ledger(store, verifier_key=SIGNER.verifier.vkey())
         versions = open_versions(store, floor, clock)
@@ -247,9 +231,8 @@ def test_a_kill_between_any_two_writes_leaves_one_whole_policy(
         assert len(active[-1]) == 1
         assert PolicyBook(floor, vocabulary=VOCABULARY, versions=versions).policy.rules
         store.close()
-        if child.exitcode == 0:
+        if finished:
             break
-        assert child.exitcode == -signal.SIGKILL
     assert active[0] == ["house@1"]
     assert active[-1] == ["house@2"]
     assert len(active) > 10
