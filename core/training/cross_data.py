@@ -5,20 +5,25 @@ if it answered and that it does not. One passage in ten is kept out, whole, to t
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from random import Random
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.errors import TrainingError
+from core.rag.embedding import Embedder
+from core.training.reader_baselines import embed_once, text_of
 from core.training.reader_data import Group, Labelled
 
 WRITTEN = "passages_*.jsonl"
 OTHERS = (1, 2)  # passages read beside the one that was asked about
 KEPT_OUT = 0.1
-_SAME_DOMAIN = 0.8
+NEAREST = 10  # passages that the others are drawn from
+_NEAR = 0.75
 _TAKEN_AWAY, _CUT, _FOLLOWING, _TYPED = 0.15, 0.1, 0.1, 0.2
 
 
@@ -84,33 +89,27 @@ def _parse(line: str, *, where: str) -> WrittenPassage:
 
 
 class WrittenGroups:
-    """Draws groups from written passages."""
+    """Draws groups from written passages, each passage among others that are near it."""
 
-    def __init__(self, passages: Sequence[WrittenPassage]) -> None:
-        self._asked = [(passage, question) for passage in passages for question in (*passage.questions, None)]
-        self._passages = list(passages)
-        self._domains: dict[str, list[WrittenPassage]] = defaultdict(list)
-        for passage in passages:
-            self._domains[passage.domain].append(passage)
+    def __init__(self, passages: Sequence[WrittenPassage], near: Sequence[Sequence[int]]) -> None:
+        """Take the passages, and for each the places of those that are nearest to it."""
+        self._passages, self._near = passages, near
+        self._asked = [(at, question) for at, p in enumerate(passages) for question in (*p.questions, None)]
 
     def __len__(self) -> int:
         return sum(len(each.wordings) for passage in self._passages for each in passage.questions)
 
     def draw(self, random: Random) -> Group:
         """Return a question with its passage, or without it or its answer, among others."""
-        passage, question = random.choice(self._asked)
-        others = [self._other(random, passage).labelled() for _ in range(random.choice(OTHERS))]
-        if question is None:
-            asked = (
-                random.choice(passage.unanswered)
-                if passage.unanswered
-                else random.choice(passage.questions[0].wordings)
-            )
-            own = [passage.labelled()] if passage.unanswered else []
+        at, question = random.choice(self._asked)
+        passage = self._passages[at]
+        others = [self._other(random, at).labelled() for _ in range(random.choice(OTHERS))]
+        if question is None and passage.unanswered:
+            asked, own = random.choice(passage.unanswered), [passage.labelled()]
         else:
-            asked = random.choice(question.wordings)
-            own = _own(random, passage, question)
-        if passage.questions and random.random() < _FOLLOWING:
+            question = question or random.choice(passage.questions)
+            asked, own = random.choice(question.wordings), _own(random, passage, question)
+        if random.random() < _FOLLOWING:
             asked = f"{random.choice(random.choice(passage.questions).wordings)}\n{asked}"
         if random.random() < _TYPED:
             asked = asked.lower().rstrip("?")
@@ -118,10 +117,31 @@ class WrittenGroups:
         random.shuffle(readings)
         return Group(asked, tuple(readings))
 
-    def _other(self, random: Random, passage: WrittenPassage) -> WrittenPassage:
-        among = self._domains[passage.domain] if random.random() < _SAME_DOMAIN else self._passages
-        other = random.choice(among if len(among) > 1 else self._passages)
-        return other if other.id != passage.id or len(self._passages) < 2 else self._other(random, passage)
+    def _other(self, random: Random, at: int) -> WrittenPassage:
+        """Return a passage near this one, or any other."""
+        if self._near[at] and random.random() < _NEAR:
+            return self._passages[random.choice(self._near[at])]
+        others = [n for n in (random.randrange(len(self._passages)) for _ in range(4)) if n != at]
+        return self._passages[others[0] if others else at - 1]
+
+
+class Written:
+    """The written passages of a folder that are learnt from; those that came meanwhile join at the next reading."""
+
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
+        self._folder, self._embedder = folder, embedder
+        self._vectors: dict[str, NDArray[np.float32]] = {}
+
+    def read(self) -> WrittenGroups:
+        """Return what the folder holds now."""
+        passages = [passage for passage in load_written(self._folder) if not passage.is_kept_out]
+        texts = [text_of(passage.labelled()) for passage in passages]
+        self._vectors |= embed_once(self._embedder, (text for text in texts if text not in self._vectors))
+        if not texts:
+            return WrittenGroups([], [])
+        matrix = np.stack([self._vectors[text] for text in texts])
+        order = np.argsort(-(matrix @ matrix.T), axis=1)[:, 1 : NEAREST + 1]
+        return WrittenGroups(passages, order.tolist())
 
 
 def _own(random: Random, passage: WrittenPassage, question: Asked) -> list[Labelled]:

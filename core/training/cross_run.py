@@ -13,8 +13,9 @@ from random import Random
 
 from core.encoder.minilm import minilm_folder
 from core.encoder.packing import load_tokenizer
+from core.rag.embedding import Embedder
 from core.training.console import say
-from core.training.cross_data import load_written
+from core.training.cross_data import Written, load_written
 from core.training.cross_model import load_cross_base
 from core.training.cross_training import CrossRecipe, score_groups, train_cross
 from core.training.reader_data import FACTS_TEST, QUESTIONS_TEST, TRAIN, Group, data_file, read_groups
@@ -50,13 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
         return "  " + "; ".join(said)
 
-    say(measure())
     facts = train_cross(
         model,
         _to_learn(read_groups(data_file(options.data, TRAIN))[: options.limit]),
         tokenizer,
         recipe,
-        written=options.written,
+        written=Written(options.written, Embedder(threads=1)),
         checkpoint=options.checkpoint,
         progress=say,
         measure=measure,

@@ -18,7 +18,7 @@ from core.encoder.packing import PAD, tokenize
 from core.encoder.sentence_encoder import Row, pack_question, pack_sentences
 from core.errors import TrainingError
 from core.training.checkpoints import load_checkpoint, save_checkpoint
-from core.training.cross_data import WrittenGroups, drop_some, load_written
+from core.training.cross_data import Written, drop_some
 from core.training.cross_model import CrossModel
 from core.training.reader_data import Group
 
@@ -78,7 +78,7 @@ def train_cross(
     tokenizer: Tokenizer,
     recipe: CrossRecipe,
     *,
-    written: Path,
+    written: Written,
     checkpoint: Path,
     progress: Callable[[str], None],
     measure: Callable[[], str] | None = None,
@@ -90,7 +90,7 @@ def train_cross(
         groups: What it learns from, beside written passages.
         tokenizer: MiniLM's.
         recipe: Shape and schedule.
-        written: Folder of the written passages.
+        written: The written passages.
         checkpoint: File that is written every few minutes.
         progress: Gets a line every 25 steps.
         measure: Says how good the model is; asked with every checkpoint.
@@ -102,18 +102,18 @@ def train_cross(
         raise TrainingError("There are no groups to learn from; build them first.")
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
-    random = Random(recipe.seed)  # noqa: S311 - training data, not secrets
     optimizer, rows = _optimizer(model, recipe), Rows(tokenizer)
     state = load_checkpoint(checkpoint, recipe=asdict(recipe))
     step, before = _resume(state, model, optimizer)
+    random = Random(f"{recipe.seed}/{step}")  # noqa: S311 - training data, not secrets
     began = read = saved = time.monotonic()
-    passages = WrittenGroups([p for p in load_written(written) if not p.is_kept_out])
+    passages = written.read()
     order, losses = list[int](), list[float]()
     model.train()
     while (done := _done(recipe, step, before + time.monotonic() - began)) < 1:
         now = time.monotonic()
         if now - read > _READ_AGAIN_S:
-            passages, read = WrittenGroups([p for p in load_written(written) if not p.is_kept_out]), now
+            passages, read = written.read(), now
         for each in optimizer.param_groups:
             each["lr"] = each["highest"] * min(1.0, (done + 1e-3) / recipe.warm_up) * max(0.01, 1 - done)
         share = recipe.written * min(1.0, len(passages) / recipe.enough)
