@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, undefer
 
 from core.encoder.sentence_encoder import SentenceEncoder, Vectors
 from core.rag.chunking import sentence_heading
+from core.rag.cross_reading import CrossReading
 from core.rag.embedding import DIMENSIONS
 from core.rag.question import question_parts
 from core.rag.reader import Reader
@@ -49,12 +50,17 @@ class ChunkReading:
         reader: Reader,
         *,
         threshold: float,
+        cross: CrossReading | None = None,
         table_answers: TableAnswers | None = None,
     ) -> None:
-        """Take what reads and scores sentences, and the score below which nothing answers."""
+        """Take what reads and scores sentences, and the score below which nothing answers.
+
+        Without `cross`, what the reader says stands.
+        """
         self._encoder = encoder
         self._reader = reader
         self._threshold = threshold
+        self._cross = cross
         self._table_answers = table_answers
 
     def read(self, session: Session, query: str, found: Sequence[tuple[str, float]], *, top_k: int) -> Retrieval:
@@ -76,6 +82,8 @@ class ChunkReading:
             for i, s in found
             if i in rows
         ]
+        if self._cross is not None:
+            scored = _judged(self._cross, [part for part, _ in asked], scored)
         answers = choose_answers([each.by_part for each in scored], threshold=self._threshold)
         evidence = [_evidence(each, answering) for each, answering in zip(scored, answers, strict=True)]
         ranked = sorted(evidence, key=lambda e: (not e.answering, -e.score))[:top_k]
@@ -120,6 +128,13 @@ class ChunkReading:
             if len(vectors) == len(sentences):
                 return vectors.astype(np.float32)
         return self._encoder.passages([(sentence_heading(row.document, row.place), sentences)])[0]
+
+
+def _judged(cross: CrossReading, parts: Sequence[str], scored: Sequence[_Scored]) -> list[_Scored]:
+    """Return the passages with the scores that both readers give them."""
+    passages = [(sentence_heading(each.row.document, each.row.place), each.sentences) for each in scored]
+    joined = [cross.score(part, passages, [each.by_part[n] for each in scored]) for n, part in enumerate(parts)]
+    return [replace(each, by_part=[part[at] for part in joined]) for at, each in enumerate(scored)]
 
 
 def choose_answers(scores: Sequence[Sequence[Sequence[float]]], *, threshold: float) -> list[tuple[int, ...]]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.errors import RetrievalError
 from core.rag.card_index import CardIndex
+from core.rag.cross_reading import CrossReading
 from core.rag.embedding import Embedder
 from core.rag.lexical import LexicalIndex
 from core.rag.question import needs_evidence, search_query
@@ -35,6 +36,7 @@ class HybridRetriever:
         reader: Reader,
         *,
         threshold: float,
+        cross: CrossReading | None = None,
         cards: CardIndex | None = None,
         two_levels_above: int = SHORTLIST,
         table_answers: TableAnswers | None = None,
@@ -49,13 +51,14 @@ class HybridRetriever:
             encoder: Reads sentences by meaning.
             reader: Scores sentences.
             threshold: Of a sentence's score.
+            cross: Judges the passages that the reader likes best; None for the reader alone.
             cards: Chooses datasets first; None for searching them all.
             two_levels_above: With more datasets than this, cards choose first.
             table_answers: Answers by a query over a table; None for answers from chunks alone.
         """
         self._store = store
         self._chunks = ChunkSearch(vectors, lexical, embedder, cards=cards, two_levels_above=two_levels_above)
-        self._reading = ChunkReading(encoder, reader, threshold=threshold, table_answers=table_answers)
+        self._reading = ChunkReading(encoder, reader, threshold=threshold, cross=cross, table_answers=table_answers)
 
     def retrieve(self, conversation: Sequence[Message], *, dataset_ids: Sequence[str], top_k: int) -> Retrieval:
         """Return evidence for the last user message, from the active versions of these datasets only.
