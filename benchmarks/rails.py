@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from benchmarks.machine import describe_machine
@@ -74,6 +75,10 @@ def main() -> None:
         lambda: policy.decide(next(unseen), stage="input", agent=AT_MAXIMUM, actor=ACTOR),
         n=2000,
     )
+    for name, text in (("prose", PROSE), ("dense", DENSE)):
+        fresh = itertools.count()
+        act = partial(whole, engine, text, fresh)
+        show(f"all rails, {name}: 1 KB prompt, 300 tokens", act, n=60)
     costs_of_streams(engine)
     leaks(engine)
     folder = Path(os.environ.get("EVALDATA", "evaldata"))
@@ -84,9 +89,19 @@ def main() -> None:
     personal_data(folder, rails.all()["pii"])
 
 
-def prompt(number: int) -> list[Message]:
+def prompt(number: int, text: str = PROSE) -> list[Message]:
     """Return a question of 1 KB that was not asked before."""
-    return [Message("user", f"Question {number}. {(PROSE * 9)[:1024]}")]
+    return [Message("user", f"Question {number}. {(text * 9)[:1024]}")]
+
+
+def whole(engine: GovernanceEngine, text: str, fresh: Iterator[int]) -> None:
+    """Check a question of 1 KB and an answer of 300 tokens of 4 characters, as a turn does."""
+    number = next(fresh)
+    engine.check_input(prompt(number, text), agent=AGENT, actor=ACTOR)
+    gate = engine.open_gate(agent=AGENT, actor=ACTOR)
+    for piece in pieces(f"Answer {number}. {(text * 9)[:1200]}", 4):
+        gate.push(piece)
+    gate.finish()
 
 
 def show(name: str, act: Callable[[], object], *, n: int) -> None:

@@ -7,6 +7,7 @@ and Greek alphabets only (Unicode TR 39 lists thousands more).
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,6 +23,7 @@ _LOOKALIKES = dict(
 )
 _SPACED_OUT = re.compile(r"(?<![A-Za-z])[A-Za-z](?:[ ._*-][A-Za-z]){2,}(?![A-Za-z])")
 _LEET = str.maketrans("013457$!", "oieastsi")
+_LEET_SIGNS = frozenset("013457$!")
 _LEET_WORD = re.compile(r"(?<![\w$!])[a-z0-9$!]{3,40}(?![\w$!])", re.IGNORECASE)  # bounded, so that it stays linear
 
 
@@ -59,15 +61,18 @@ class Squeezed:
     """
 
     text: str
-    places: tuple[int, ...]
+    places: Sequence[int]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return the original offsets of a span of `text`."""
         return self.places[start], self.places[end - 1] + 1
 
 
+@lru_cache(maxsize=2)  # one rail after the other reads the same text
 def squeeze(text: str) -> Squeezed:
     """Return the folded text, its invisible characters dropped and its spaced-out words joined."""
+    if text.isascii() and not _SPACED_OUT.search(text):
+        return Squeezed(text, range(len(text) + 1))
     kept = [i for i, char in enumerate(text) if char not in INVISIBLE and not "\U000e0000" <= char <= "\U000e007f"]
     plain = fold("".join(text[i] for i in kept)) if len(kept) < len(text) else fold(text)
     gaps = {i for match in _SPACED_OUT.finditer(plain) for i in range(match.start() + 1, match.end(), 2)}
@@ -79,6 +84,8 @@ def squeeze(text: str) -> Squeezed:
 
 def read_leet(text: str) -> str:
     """Return the text with digits and signs inside words read as letters ("1gn0re"); the length stays."""
+    if _LEET_SIGNS.isdisjoint(text):
+        return text
     return _LEET_WORD.sub(lambda match: _read_word(match.group()), text)
 
 

@@ -113,6 +113,7 @@ class PatternRail:
         self.categories = frozenset(r.category for r in rules)
         self.version = digest_of([name, [r.identity() for r in rules]])
         self._rules = tuple(rules)
+        self._needs = {each.needs for each in rules if each.needs}
         self._open_from = open_from
         self._show = show
 
@@ -124,9 +125,10 @@ class PatternRail:
         """Return the findings whose spans begin at `start` or later; what stands before is context alone."""
         plain = fold(text)
         present, lowered = set(plain), plain.lower()
+        absent = {needs for needs in self._needs if present.isdisjoint(needs)}
         found: list[Finding] = []
         for each in self._rules:
-            if each.needs and present.isdisjoint(each.needs):
+            if each.needs in absent:
                 continue
             if each.words and not any(word in lowered for word in each.words):
                 continue

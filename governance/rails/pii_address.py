@@ -39,6 +39,26 @@ _GLUED = (
     "stra(?:ss|ß)e|strasse|str\\.|gasse|weg|allee|platz|damm|ufer|straat|steenweg|laan|gracht|plein|singel|dreef"
     "|vej|(?<!bri)(?<!rene)gade|vei|veien|vegen|gata|gaten|gatan|vägen|gränd|stræde|[aeoiä]ntie|katu|kuja|utca|utcája"
 )
+# Each of these words holds one of these, which is faster to look for.
+_GLUED_PARTS = (
+    *(
+        "stra",
+        "str.",
+        "gasse",
+        "weg",
+        "allee",
+        "platz",
+        "damm",
+        "ufer",
+        "laan",
+        "gracht",
+        "plein",
+        "singel",
+        "dreef",
+        "vej",
+    ),
+    *("gade", "vei", "vegen", "gata", "gaten", "vägen", "gränd", "stræde", "ntie", "katu", "kuja", "utca"),
+)
 _STANDS_ALONE = "stra(?:ss|ß)e|str\\.|weg|gasse|allee|allé|platz|vej|vei|utca|út|u\\.|tér|gatan|trg|ulica|ulice"
 # Kinds of street that stand before the name, as Romance and Slavic languages write it.
 _PREFIXES = (
@@ -96,7 +116,9 @@ def open_address(text: str) -> int:
     """
     places = [label.end() for label in _LABELS.finditer(text)]
     undecided: list[int] = [at for at in places if _OPEN_LABELLED.fullmatch(text, at, partial=True)]
-    for start in _START.finditer(text):
+    lowered = text.lower()
+    starts = _START_OR_GLUED if any(part in lowered for part in _GLUED_PARTS) else _START
+    for start in starts.finditer(text):
         if _OPEN.fullmatch(text, start.start(), partial=True):
             undecided.append(start.start())
             break
@@ -158,9 +180,9 @@ def _private_end(match: re.Match[str]) -> int | None:
     return None if is_open_to_all else match.end("span")
 
 
-_START = regex.compile(
-    rf"(?<![A-Za-z0-9])(?:[0-9]|{_UPPER}|(?i:{_PREFIXES}|unit|p\.|po|post|psc)|\w{{2,22}}(?i:{_GLUED}))", regex.V0
-)
+_BEGINS = rf"[0-9]|{_UPPER}|(?i:{_PREFIXES}|unit|p\.|po|post|psc)"
+_START = regex.compile(rf"(?<![A-Za-z0-9])(?:{_BEGINS})", regex.V0)
+_START_OR_GLUED = regex.compile(rf"(?<![A-Za-z0-9])(?:{_BEGINS}|\w{{2,22}}(?i:{_GLUED}))", regex.V0)
 _OPEN = regex.compile(f"(?:{'|'.join(_forms('', ''))}){_tail(open_ended=True)}", regex.V0)
 _LABELS = regex.compile(_LABEL, regex.V0)
 _OPEN_LABELLED = regex.compile(_labelled("") + _tail(open_ended=True), regex.V0)

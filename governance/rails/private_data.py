@@ -9,6 +9,7 @@ private person can't be told from a famous one, except for a few invented ones. 
 # ruff: noqa: E501 - a pattern is read as one line
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from core.schema import digest_of
@@ -104,6 +105,18 @@ class _Ask:
     category: str
     score: float
     pattern: re.Pattern[str]
+    gives: bool = False  # it begins with `_GIVE`
+
+    def find(self, text: str, gives: Sequence[int]) -> Iterator[re.Match[str]]:
+        """Yield what `finditer` would; `gives` are the places of `_GIVE`, so that others need no look."""
+        if not self.gives:
+            yield from self.pattern.finditer(text)
+            return
+        end = 0
+        for place in gives:
+            if place >= end and (match := self.pattern.match(text, place)):
+                yield match
+                end = match.end()
 
 
 def _asks(category: str, data: str, *, score: float = SURE, holder: str = _HOLDER, sources: bool = False) -> list[_Ask]:
@@ -111,8 +124,8 @@ def _asks(category: str, data: str, *, score: float = SURE, holder: str = _HOLDE
     after = rf"(?:{holder}|{_SOURCE})" if sources else holder
     whose = rf"(?:{holder}(?:['’]s?|s['’])? )"
     return [
-        _Ask(category, score, _compiled(rf"\b{_GIVE} {_FILL}{data}{_LINK}{after}")),
-        _Ask(category, score, _compiled(rf"\b{_GIVE} {_FILL}{whose}(?:[a-z]+ ){{0,2}}?{data}\b")),
+        _Ask(category, score, _compiled(rf"\b{_GIVE} {_FILL}{data}{_LINK}{after}"), gives=True),
+        _Ask(category, score, _compiled(rf"\b{_GIVE} {_FILL}{whose}(?:[a-z]+ ){{0,2}}?{data}\b"), gives=True),
     ]
 
 
@@ -120,6 +133,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
+_GIVES = _compiled(rf"\b(?={_GIVE} )")
 _OUTSIDE = (
     r"(?:colleagues|co-?workers|patients?|customers?|clients?|guests?|tenants?|donors?|applicants?|subscribers?|users|residents|"
     r"students|pupils|members|voters|visitors|passengers|policy ?holders?)"
@@ -155,8 +169,9 @@ class PrivateDataRail:
         """Return what is asked for, the surest finding of each category and place."""
         plain = fold(text)
         best: dict[tuple[str, int], Finding] = {}
+        gives = [match.start() for match in _GIVES.finditer(plain)]
         for ask in _ASKS:
-            for match in ask.pattern.finditer(plain):
+            for match in ask.find(plain, gives):
                 key = ask.category, match.start()
                 if key not in best:
                     shown = f"{match.end() - match.start()} characters"

@@ -9,7 +9,7 @@ import base64
 import codecs
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from core.schema import digest_of
 from governance.rails.fold import fold
@@ -18,8 +18,10 @@ from governance.schema import Finding, Rail
 
 LEAK = "prompt_leak"
 RUN = 32  # letters and digits, about six words; spaced out by one sign each they still fit into WINDOW
-_PARTS = (6, 16, RUN)  # how much of a run is looked up while its end has not come yet
+_LEAST, _PART = 6, 16
+_PARTS = (_LEAST, _PART, RUN)  # how much of a run is looked up while its end has not come yet
 _SCORE = 0.95
+_NO_LETTERS = {code: None for code in range(128) if not chr(code).isalnum()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +30,17 @@ class _Kept:
 
     runs: dict[int, frozenset[str]]
 
-    def may_become_run(self, begun: str) -> bool:
-        """Say whether a run of this text could begin so."""
-        known = [length for length in _PARTS if length <= len(begun)]
-        return not known or begun[: known[-1]] in self.runs[known[-1]]
+
+def _plain(text: str) -> str:
+    """Return the letters and digits, folded and in lower case."""
+    if text.isascii():
+        return text.lower().translate(_NO_LETTERS)
+    return "".join(low if len(low := char.lower()) == 1 else char for char in fold(text) if char.isalnum())
 
 
-def _plain(text: str) -> tuple[str, list[int]]:
-    """Return the letters and digits, folded and in lower case, and the place of each."""
-    folded = fold(text)
-    places = [i for i, char in enumerate(folded) if char.isalnum()]
-    return "".join(low if len(low := folded[i].lower()) == 1 else folded[i] for i in places), places
+def _places(text: str) -> list[int]:
+    """Return where the letters and digits of `_plain` stand."""
+    return [i for i, char in enumerate(fold(text)) if char.isalnum()]
 
 
 def _runs(text: str, length: int) -> Iterator[str]:
@@ -47,13 +49,13 @@ def _runs(text: str, length: int) -> Iterator[str]:
 
 @lru_cache(maxsize=32)
 def _keep(text: str, disguises: bool) -> _Kept:
-    plain = _plain(text)[0]
+    plain = _plain(text)
     forms = [plain]
     if disguises:
         forms += [plain[::-1], codecs.encode(plain, "rot13")]
         for raw in {each.encode("utf-8", "replace") for each in (text, text.lower(), text.upper())}:
             forms.append(raw.hex())
-            forms += [_plain(base64.b64encode(raw[skip:]).decode())[0] for skip in range(3)]
+            forms += [_plain(base64.b64encode(raw[skip:]).decode()) for skip in range(3)]
     return _Kept({length: frozenset(run for form in forms for run in _runs(form, length)) for length in _PARTS})
 
 
@@ -75,7 +77,7 @@ class PromptLeakRail:
             known: Evidence, and what the user wrote: a run in it is no leak.
         """
         self._kept = [_keep(text, True) for text in instructions] + [_keep(text, False) for text in rules]
-        self._known = {run for text in known for run in _runs(_plain(text)[0], RUN)} if self._kept else set()
+        self._known = tuple(known)
 
     def inspect(self, text: str) -> list[Finding]:
         """Return findings with spans into `text`, sorted by start."""
@@ -84,9 +86,9 @@ class PromptLeakRail:
     def inspect_from(self, text: str, start: int) -> list[Finding]:
         """Return the findings whose spans begin at `start` or later."""
         spans: list[list[int]] = []
-        if self._kept:
-            plain, places = _plain(text)
-            for i in range(len(plain) - RUN + 1):
+        if self._kept and (candidates := self._candidates(plain := _plain(text))):
+            places = _places(text)
+            for i in candidates:
                 begin, end = places[i], places[i + RUN - 1] + 1
                 if begin >= start and end - begin <= WINDOW and self._leaks(plain[i : i + RUN]):
                     if spans and begin < spans[-1][1]:
@@ -99,14 +101,28 @@ class PromptLeakRail:
         """Return the offset from which findings may still appear or change when the text goes on."""
         cut = max(0, len(text) - WINDOW)
         if self._kept:
-            plain, places = _plain(text[cut:])
-            for i, place in enumerate(places[max(0, len(plain) - RUN + 1) :], start=max(0, len(plain) - RUN + 1)):
-                if any(kept.may_become_run(plain[i:]) for kept in self._kept):
-                    return cut + place
+            plain = _plain(text[cut:])
+            for i in range(max(0, len(plain) - RUN + 1), len(plain)):
+                left = len(plain) - i
+                length = _PART if left >= _PART else _LEAST if left >= _LEAST else 0
+                if not length or any(plain[i : i + length] in kept.runs[length] for kept in self._kept):
+                    return cut + _places(text[cut:])[i]
         return len(text)
 
+    def _candidates(self, plain: str) -> range:
+        """Return where a run may start: around parts that are kept back, of which every run holds a whole one."""
+        parts = range(0, len(plain) - _PART + 1, RUN - _PART)
+        found = [at for at in parts if any(plain[at : at + _PART] in kept.runs[_PART] for kept in self._kept)]
+        if not found:
+            return range(0)
+        return range(max(0, found[0] + _PART - RUN), min(found[-1], len(plain) - RUN) + 1)
+
     def _leaks(self, run: str) -> bool:
-        return any(run in kept.runs[RUN] for kept in self._kept) and run not in self._known
+        return any(run in kept.runs[RUN] for kept in self._kept) and run not in self._known_runs
+
+    @cached_property
+    def _known_runs(self) -> frozenset[str]:
+        return frozenset(run for text in self._known for run in _runs(_plain(text), RUN))
 
 
 def watch_prompt(

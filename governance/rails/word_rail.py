@@ -13,8 +13,6 @@ from governance.rails.fold import fold, read_leet, squeeze
 from governance.rails.pattern_rail import WINDOW, Rule, describe, last_word
 from governance.schema import Finding
 
-_WORD_STARTS = re.compile(r"\b(?=\w)")
-
 
 class WordRail:
     """A rail made of phrases. Pure, and fit for streams."""
@@ -32,8 +30,7 @@ class WordRail:
         self.categories = frozenset(r.category for r in rules)
         self.version = digest_of([name, [r.identity() for r in rules], opens or ""])
         self._rules = tuple(rules)
-        self._opens = re.compile(rf"\b(?:{opens})") if opens else None
-        self._open_end = re.compile(rf"\b(?:{opens})[^.!?\n]*\Z") if opens else None
+        self._opens = re.compile(rf"\b(?=\w)(?=(?:{opens}))") if opens else None
 
     def inspect(self, text: str) -> list[Finding]:
         """Return findings with spans into `text`, sorted by start."""
@@ -63,8 +60,7 @@ class WordRail:
         """Return where a phrase may start; None when that can't be said."""
         if not self._opens:
             return None
-        words = (match.start() for match in _WORD_STARTS.finditer(text, start))
-        return [place for place in words if self._opens.match(text, place)]
+        return [match.start() for match in self._opens.finditer(text, start)]
 
     def _finding(self, category: str, score: float, text: str, span: tuple[int, int]) -> Finding:
         words_found = describe(text[slice(*span)], show=True)
@@ -74,9 +70,9 @@ class WordRail:
         """Return the offset from which findings may still appear or change when the text goes on."""
         cut = max(0, len(text) - WINDOW)
         plain = fold(text[cut:]).lower()
-        if self._open_end is None or len(plain) != len(text) - cut:
+        if self._opens is None or len(plain) != len(text) - cut:
             return cut
-        opened = self._open_end.search(plain)
+        opened = self._opens.search(plain, 1 + max(map(plain.rfind, ".!?\n")))
         return cut + min(last_word(plain), opened.start() if opened else len(plain))
 
 

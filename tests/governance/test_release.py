@@ -133,14 +133,15 @@ def test_prose_waits_for_its_last_word_only() -> None:
     gate = open_gate()
     assert gate.push("Refunds are due in ten work") == "Refunds are due in ten "
     assert gate.held_chars == len("work")
-    assert gate.push("ing days from then. ") == "working days from then. "
+    assert gate.push("ing days from then, at most. ") == "working days from then, at most. "
     assert gate.held_chars == 0
 
 
 def test_small_pieces_wait_until_a_look_is_worth_it() -> None:
     gate = open_gate()
-    assert [gate.push(piece) for piece in ("Refunds ", "are ", "due ")] == ["", "", "Refunds are due "]
-    assert gate.max_held_chars == len("Refunds are ")
+    pieces = ("Refunds ", "are ", "due once ", "a month ")
+    assert [gate.push(piece) for piece in pieces] == ["", "", "", "Refunds are due once a month "]
+    assert gate.max_held_chars == len("Refunds are due once ")
     assert gate.push("in ") == ""
     assert gate.finish() == "in "
 
