@@ -4,10 +4,10 @@ Every move of a dataset is in the ledger before it happens: which version, from 
 a person), and why. Data that no rule and no person approved is not indexed, so no query sees it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
@@ -78,6 +78,14 @@ class WaitingDataset:
     in_use: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a dataset stands, and its version that waits or was refused, if there is one."""
+
+    state: State
+    waiting: WaitingDataset | None
+
+
 class DatasetReviews:
     """What people decide on datasets. Each decision needs a right and a reason."""
 
@@ -96,6 +104,15 @@ class DatasetReviews:
         with self._store.read() as session:
             waiting = [_waiting(dataset, version) for dataset, version in _open_versions(session)]
         return [each for each in waiting if each.rule != REVIEWER]
+
+    def standing(self, dataset_ids: Collection[str]) -> dict[str, Standing]:
+        """Return where these datasets stand, those left out that are not known; for who may see that they are there."""
+        with self._store.read() as session:
+            states = session.execute(select(Dataset.id, Dataset.state).where(Dataset.id.in_(dataset_ids))).all()
+            waiting = {
+                dataset.id: _waiting(dataset, version) for dataset, version in _open_versions(session, dataset_ids)
+            }
+        return {dataset_id: Standing(cast(State, state), waiting.get(dataset_id)) for dataset_id, state in states}
 
     def approve(self, actor: Actor, dataset_id: str, *, reason: str) -> State:
         """Approve what waits of a dataset, quarantined data included; return the state that it has then.
@@ -135,7 +152,7 @@ class DatasetReviews:
         said = _reason(reason)
         with self._store.read() as session:
             dataset = _find(session, dataset_id)
-            waiting = next((v for d, v in _open_versions(session, dataset_id)), None)
+            waiting = next((v for d, v in _open_versions(session, [dataset_id])), None)
         version = dataset.active_version if waiting is None else waiting.version
         path = _path(dataset, outcome, waits=waiting is not None)
         if path is None or version is None:
@@ -178,7 +195,9 @@ def _path(dataset: Dataset, outcome: Outcome, *, waits: bool) -> tuple[State, ..
     return None
 
 
-def _open_versions(session: Session, dataset_id: str | None = None) -> list[tuple[Dataset, DatasetVersion]]:
+def _open_versions(
+    session: Session, dataset_ids: Collection[str] | None = None
+) -> list[tuple[Dataset, DatasetVersion]]:
     """Return each dataset's newest version that is not in use, where it waits or is quarantined."""
     outcome = DatasetVersion.approval["outcome"].as_string()
     query = (
@@ -189,8 +208,8 @@ def _open_versions(session: Session, dataset_id: str | None = None) -> list[tupl
         .where((Dataset.active_version.is_(None)) | (Dataset.active_version != DatasetVersion.version))
         .order_by(DatasetVersion.created_at, Dataset.id)
     )
-    if dataset_id is not None:
-        query = query.where(Dataset.id == dataset_id)
+    if dataset_ids is not None:
+        query = query.where(Dataset.id.in_(dataset_ids))
     newest = {dataset.id: (dataset, version) for dataset, version in session.execute(query)}
     return list(newest.values())
 

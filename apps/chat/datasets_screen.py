@@ -8,13 +8,12 @@ from apps.chat.dataset_list import read_listing
 from apps.chat.dataset_page import read_dataset_page
 from apps.chat.drawing import draw
 from apps.chat.frames import Frame, Sent, View
-from apps.chat.job_words import describe_job
+from apps.chat.job_words import describe_job, judge_job
 from apps.chat.sidebar import draw_sidebar
 from apps.chat.turn_panel import short_digest
 from core.config import Settings
 from core.datasets.card import Category, Tier
 from core.datasets.catalog import DatasetView, get_dataset
-from core.errors import DatasetError
 from governance.agents import AgentDraft
 from governance.errors import InputError
 from governance.identity import authorize, require
@@ -44,8 +43,22 @@ class DatasetsScreen:
         """Show the datasets that match what the page asks for, and the jobs that are open."""
         require(actor, "dataset.view", Resource("dataset"))
         listing = read_listing(self._records.store, sent)
-        jobs = [describe_job(job) for job in self._workbench.jobs.list(actor) if job.is_open]
-        return Frame(found=draw("found", listing=listing, jobs=jobs, may_add=may_add(actor), count=count))
+        jobs = self._workbench.jobs.list(actor)
+        standing = self._records.datasets.standing({job.dataset_id for job in jobs})
+        latest = {job.dataset_id: job for job in reversed(jobs)}.values()
+        ended = [(job, judge_job(job, standing.get(job.dataset_id))) for job in latest]
+        return Frame(
+            found=draw(
+                "found",
+                listing=listing,
+                jobs=[describe_job(job) for job in jobs if job.is_open],
+                unfinished=[(job, told) for job, told in ended if job.state == "failed" or (told and told.reason)],
+                waiting=len(self._records.datasets.queue(actor)) if _may_review(actor) else 0,
+                review_url=f"{view.dashboard}datasets",
+                may_add=may_add(actor),
+                count=count,
+            )
+        )
 
     def dataset(self, actor: Actor, sent: Sent, view: View) -> Frame:
         """Show one dataset."""
@@ -68,8 +81,11 @@ class DatasetsScreen:
     def job(self, actor: Actor, sent: Sent, view: View) -> Frame:
         """Show how far a job is."""
         job = self._workbench.jobs.get(actor, sent.job)
-        dataset = self._usable(job.dataset_id) if job.state == "done" else None
-        return Frame(job=draw("job", job=describe_job(job), dataset=dataset, count=count))
+        verdict = judge_job(job, self._records.datasets.standing([job.dataset_id]).get(job.dataset_id))
+        dataset = None if verdict or job.state != "done" else get_dataset(self._records.store, job.dataset_id)
+        review_url = f"{view.dashboard}datasets" if _may_review(actor) else ""
+        drawn = draw("job", job=describe_job(job), dataset=dataset, verdict=verdict, review_url=review_url, count=count)
+        return Frame(job=drawn)
 
     def cancel_job(self, actor: Actor, sent: Sent, view: View) -> Frame:
         """Stop a job, or give up one that failed."""
@@ -98,12 +114,6 @@ class DatasetsScreen:
         frame = self._show_agent(actor, agent, view)
         sidebar = draw_sidebar(self._records, actor, agent_id=agent.id, conversation_id=None)
         return Frame(sidebar=sidebar, header=frame.header, thread=frame.thread, live="")
-
-    def _usable(self, dataset_id: str) -> DatasetView | None:
-        try:
-            return get_dataset(self._records.store, dataset_id)
-        except DatasetError:  # it waits for a reviewer, or was retired since
-            return None
 
     @property
     def _profile(self) -> str:
@@ -146,6 +156,10 @@ def draw_adding(settings: Settings) -> str:
         licences=LICENCES,
         max_mb=settings.max_upload_mb,
     )
+
+
+def _may_review(actor: Actor) -> bool:
+    return authorize(actor, "dataset.review", Resource("dataset")).allowed
 
 
 def _may_make(actor: Actor) -> bool:

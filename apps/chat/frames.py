@@ -50,11 +50,13 @@ class View:
         conversation_id: The conversation on screen; None for a new one.
         running: Conversations with a turn under way in this page, and how far it is.
         stopping: Those of them that the person asked to stop.
+        dashboard: The dashboard's address, as this page reaches it.
     """
 
     conversation_id: str | None = None
     running: dict[str, Progress] = field(default_factory=dict)
     stopping: set[str] = field(default_factory=set)
+    dashboard: str = ""
 
 
 @dataclass(frozen=True, slots=True)

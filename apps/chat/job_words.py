@@ -1,8 +1,9 @@
-"""A job in the words of its page: what happens now, how far it is, and how long it takes."""
+"""A job in the words of its page: what happens now, how far it is, how long it takes, and what became of it."""
 
 from dataclasses import dataclass
 
 from governance.dataset_jobs import JobView
+from governance.datasets import REVIEWER, Standing
 
 STAGES = ("read", "stored", "embedded", "indexed", "published")
 STAGE_WORDS = {
@@ -21,6 +22,22 @@ STATE_WORDS = {
     "failed": "Not added",
     "cancelled": "Cancelled",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of data that was added and is not in use.
+
+    Attributes:
+        kind: Of the badge: "escalated", "refused" or "neutral".
+        review: Whether a reviewer has to decide on it.
+    """
+
+    kind: str
+    state: str
+    reason: str
+    next_step: str
+    review: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +68,29 @@ def describe_job(job: JobView) -> JobWords:
         share=job.done / job.total if job.total else None,
         pace=pace_text(job),
     )
+
+
+def judge_job(job: JobView, standing: Standing | None) -> Verdict | None:
+    """Return what became of a job's data; None where it is in use, or the job is not done."""
+    if job.state != "done":
+        return None
+    if standing is None or standing.state == "retired":
+        return Verdict("neutral", "No longer in use", "", "Somebody retired it. Add it again to have it back.", False)
+    if (open_one := standing.waiting) is None:
+        if standing.state == "indexed":
+            return None
+        if standing.state == "quarantined":
+            return Verdict("refused", "Taken out of use by a reviewer", "", "Ask a reviewer what to change.", False)
+        return Verdict("neutral", "Approved", "", "It comes into use within seconds.", False)
+    older = " The version before it stays in use." if open_one.in_use else ""
+    if open_one.rule == REVIEWER:
+        again = "Correct the files or what you say of them, and add them again."
+        return Verdict("refused", "Refused by a reviewer", open_one.reason, again + older, False)
+    later = "Nothing has to be uploaded again: once a reviewer approves it, it comes into use by itself."
+    if open_one.outcome == "quarantined":
+        said = f"{later} Or add it again and say in the form what is in it.{older}"
+        return Verdict("refused", "Quarantined until a reviewer looks at it", open_one.reason, said, True)
+    return Verdict("escalated", "Waits for a reviewer", open_one.reason, later + older, True)
 
 
 def pace_text(job: JobView) -> str:

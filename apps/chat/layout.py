@@ -159,9 +159,11 @@ def _opening(workbench: Workbench, chat: ChatScreen, form: WizardForm) -> Callab
     def open_page(view: View, request: gr.Request) -> list[Any]:
         actor, sent = acting(request), Sent(conversation=request.query_params.get("c", "")[:64])
         frame = chat.open(actor, sent, view)
+        port = workbench.records.settings.dashboard_port
+        view.dashboard = dashboard_url(str(web_request(request).url), port=port)
         account = Account(
             actor=actor,
-            dashboard_url=dashboard_url(str(web_request(request).url), port=workbench.records.settings.dashboard_port),
+            dashboard_url=view.dashboard,
             csrf=workbench.records.identity.csrf_token(request.cookies[SESSION_COOKIE]),
         )
         return [*frame.updates(), draw_account(account), gr.Column(visible=may_create(actor)), *form.choices()]

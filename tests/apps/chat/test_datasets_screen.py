@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from apps.chat.chat_screen import ChatScreen
 from apps.chat.datasets_screen import DatasetsScreen, draw_adding, size_text
 from apps.chat.frames import Sent, View
 from core.config import load_settings
+from core.datasets.card import DatasetCard
 from governance.datasets import REVIEWED
 from governance.errors import AccessDenied, InputError
 from governance.schema import AgentView
@@ -73,6 +75,37 @@ def test_asking_opens_the_agent_that_uses_it_and_makes_one_where_there_is_none(
         for agent in live.workbench.records.agents.list():
             if agent.name == "About garden-rules":
                 live.workbench.records.agents.retire(live.people["admin"], agent.id)
+
+
+def test_what_waits_leads_its_owner_to_the_reason_and_a_reviewer_to_the_decision(
+    datasets: DatasetsScreen, live: Live, tmp_path: Path
+) -> None:
+    jobs, bea, rex = live.workbench.jobs, live.people["bea"], live.people["rex"]
+    upload, notes = jobs.begin(bea), tmp_path / "notes.md"
+    notes.write_text("".join(f"Write to person{n}@larkfield.example about place {n}.\n\n" for n in range(30)))
+    with notes.open("rb") as file:
+        upload.add("notes.md", file)
+    card = {"id": "guest-list", "title": "Guest list", "description": "Who comes.", "category": "Education"}
+    rest = {"licence": "unknown", "source": "written for a test", "tier": "internal", "labels": []}
+    job = jobs.start(bea, upload, DatasetCard.model_validate(card | rest), skip_bad=False)
+    deadline = time.monotonic() + 30
+    while jobs.get(bea, job.id).is_open:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    view = View(dashboard="https://bench.example:8501/")
+    reason = jobs.get(bea, job.id).reason
+    assert reason
+    listed = datasets.datasets(bea, Sent(), view).found or ""
+    assert "Guest list" in listed
+    assert "Quarantined until a reviewer looks at it" in listed
+    page = datasets.job(bea, Sent(job=job.id), view).job or ""
+    assert reason in page
+    assert "bench.example" not in listed + page
+    assert "bench.example:8501/datasets" in (datasets.datasets(rex, Sent(), view).found or "")
+    live.workbench.records.datasets.quarantine(rex, "guest-list", reason="Ask the guests first.")
+    page = datasets.job(bea, Sent(job=job.id), view).job or ""
+    assert "Refused by a reviewer" in page
+    assert "Ask the guests first." in page
 
 
 def test_the_form_states_the_limit() -> None:
