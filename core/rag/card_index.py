@@ -5,10 +5,12 @@ beginning (the embedder sees 256 word pieces), words all of it, so that names an
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from core.config import Settings
-from core.rag.embedding import Embedder, Vectors
+from core.rag.embedding import DIMENSIONS, Embedder, Vectors
 from core.rag.fusion import fuse_scores
 from core.rag.lexical import LexicalIndex, open_lexical
 from core.rag.vectors import VectorIndex, open_vectors
@@ -26,6 +28,7 @@ SHOWN_VALUES = 6  # of a column, near the beginning of a card
 MAX_LINE = 250  # characters of columns and of the description that meaning is to read
 MAX_READ = 2_000  # characters; more than the embedder sees
 MAX_CELLS = 40_000  # characters
+SCOPES = 4  # lists of datasets whose vectors are remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +41,42 @@ class CardText:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Meanings:
+    """Vectors of cards in memory, as of the mark that a writer left; row n is the one of `ids[n]`."""
+
+    mark: str
+    ids: Sequence[str]
+    vectors: Vectors
+    scopes: dict[tuple[str, ...], "_Meanings"] = field(default_factory=dict)
+
+    def within(self, dataset_ids: Sequence[str] | None) -> "_Meanings":
+        """Return those of some datasets alone; what was asked for last is remembered."""
+        if dataset_ids is None:
+            return self
+        key = tuple(dataset_ids)
+        found = self.scopes.get(key)
+        if found is None:
+            if len(self.scopes) >= SCOPES:
+                self.scopes.clear()
+            wanted = set(key)
+            rows = [row for row, each in enumerate(self.ids) if each in wanted]
+            found = self.scopes[key] = _Meanings(self.mark, [self.ids[row] for row in rows], self.vectors[rows])
+        return found
+
+
 class CardIndex:
-    """The cards of a catalog. Who may see which dataset is decided by the caller."""
+    """The cards of a catalog. Who may see which dataset is decided by the caller.
+
+    Where writers leave a mark, the vectors are held in memory until it changes; a Chroma server is asked each time.
+    """
 
     def __init__(self, vectors: VectorIndex, lexical: LexicalIndex, embedder: Embedder) -> None:
         """Take indexes that hold cards alone."""
         self._vectors = vectors
         self._lexical = lexical
         self._embedder = embedder
+        self._meanings: _Meanings | None = None
 
     def add(self, cards: Sequence[CardText]) -> None:
         """Add cards; the card that a dataset had is replaced.
@@ -93,11 +124,29 @@ class CardIndex:
     ) -> tuple[dict[str, float], dict[str, float]]:
         """Return the best of each side with their scores by meaning and by words, for `fuse_scores`."""
         words = _subject(query)
-        dense = dict(self._vectors.nearest(vector, ids=dataset_ids, top_k=top_k))
         lexical = dict(self._lexical.search(words, versions=dataset_ids, top_k=top_k))
+        meanings = self._held()
+        if meanings is None:
+            dense = dict(self._vectors.nearest(vector, ids=dataset_ids, top_k=top_k))
+            dense |= self._vectors.similarities(vector, ids=[i for i in lexical if i not in dense])
+        else:
+            held = meanings.within(dataset_ids)
+            cosines = held.vectors @ vector
+            best = set(np.argsort(-cosines, kind="stable")[:top_k].tolist())
+            dense = {i: float(cosines[n]) for n, i in enumerate(held.ids) if n in best or i in lexical}
         lexical |= self._lexical.scores(words, ids=[i for i in dense if i not in lexical])
-        dense |= self._vectors.similarities(vector, ids=[i for i in lexical if i not in dense])
         return dense, lexical
+
+    def _held(self) -> _Meanings | None:
+        mark = self._vectors.mark()
+        if mark is None:
+            return None
+        if self._meanings is None or self._meanings.mark != mark:
+            batches = [(ids, vectors) for ids, vectors, _ in self._vectors.export_all()]
+            none = np.empty((0, DIMENSIONS), dtype=np.float32)
+            vectors = np.concatenate([none, *(vectors for _, vectors in batches)])
+            self._meanings = _Meanings(mark, [i for ids, _ in batches for i in ids], vectors)
+        return self._meanings
 
 
 def open_cards(settings: Settings, embedder: Embedder) -> CardIndex:

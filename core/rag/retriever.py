@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.errors import RetrievalError
+from core.rag.active_versions import ActiveVersions
 from core.rag.card_index import CardIndex
 from core.rag.cross_reading import CrossReading
 from core.rag.embedding import Embedder
@@ -15,7 +16,7 @@ from core.rag.lexical import LexicalIndex
 from core.rag.question import needs_evidence, search_query
 from core.rag.reader import Reader
 from core.rag.reading import ChunkReading, TableAnswers
-from core.rag.search import SHORTLIST, ChunkSearch, active_versions
+from core.rag.search import SHORTLIST, ChunkSearch
 from core.rag.vectors import VectorIndex
 from core.schema import Message, Retrieval
 from core.store.database import Store
@@ -57,6 +58,7 @@ class HybridRetriever:
             table_answers: Answers by a query over a table; None for answers from chunks alone.
         """
         self._store = store
+        self._active = ActiveVersions()
         self._chunks = ChunkSearch(vectors, lexical, embedder, cards=cards, two_levels_above=two_levels_above)
         self._reading = ChunkReading(encoder, reader, threshold=threshold, cross=cross, table_answers=table_answers)
 
@@ -73,11 +75,11 @@ class HybridRetriever:
         query = search_query(conversation)
         for _ in range(ATTEMPTS):
             with self._store.read() as session:
-                versions = active_versions(session, dataset_ids)
+                versions = self._active.of(session, dataset_ids)
             if not versions:
                 return Retrieval("nothing")
             found = self._chunks.search(query, versions)
             with self._store.read() as session:
-                if active_versions(session, dataset_ids) == versions:
+                if self._active.of(session, dataset_ids) == versions:
                     return self._reading.read(session, query, found, top_k=top_k)
         raise RetrievalError("The attached datasets are being replaced; try again in a moment.")

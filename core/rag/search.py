@@ -7,10 +7,7 @@ Of many datasets, cards say first which of them a question is about, and meaning
 searched in all, so that what a card does not say is found too.
 """
 
-from collections.abc import Sequence
-
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from collections.abc import Mapping
 
 from core.encoder.sentence_encoder import Vectors
 from core.rag.card_index import CardIndex
@@ -18,12 +15,10 @@ from core.rag.embedding import Embedder
 from core.rag.fusion import fuse_scores
 from core.rag.lexical import LexicalIndex
 from core.rag.vectors import VectorIndex
-from core.store.tables import Dataset
 
 DEPTH = 50  # results taken from each index
 READ = 16  # fused results that are read
 SHORTLIST = 50  # datasets that cards choose from many
-FEW = 100  # datasets that the database is asked for by name
 
 
 class ChunkSearch:
@@ -45,7 +40,7 @@ class ChunkSearch:
         self._cards = cards
         self._two_levels_above = two_levels_above
 
-    def search(self, query: str, versions: dict[str, str]) -> list[tuple[str, float]]:
+    def search(self, query: str, versions: Mapping[str, str]) -> list[tuple[str, float]]:
         """Return (chunk id, cosine similarity) of the best fused results.
 
         Args:
@@ -55,28 +50,16 @@ class ChunkSearch:
         vector = self._embedder.embed([query])[0]
         near = self._shortlist(query, vector, versions)
         dense = dict(self._vectors.search(vector, versions=near, top_k=DEPTH))
-        lexical = dict(self._lexical.search(query, versions=sorted(versions.values()), top_k=DEPTH))
+        lexical = dict(self._lexical.search(query, versions=list(versions.values()), top_k=DEPTH))
         lexical |= self._lexical.scores(query, ids=[i for i in dense if i not in lexical])
         dense |= self._vectors.similarities(vector, ids=[i for i in lexical if i not in dense])
         unknown = sum(dense.values()) / max(len(dense), 1)  # of chunks that are found by words alone
         dense |= {i: unknown for i in lexical if i not in dense}
         return [(chunk_id, dense[chunk_id]) for chunk_id, _ in fuse_scores(dense, lexical)[:READ]]
 
-    def _shortlist(self, query: str, vector: Vectors, versions: dict[str, str]) -> list[str]:
+    def _shortlist(self, query: str, vector: Vectors, versions: Mapping[str, str]) -> list[str]:
         """Return the versions to search by meaning."""
         if self._cards is None or len(versions) <= self._two_levels_above:
             return sorted(versions.values())
-        chosen = self._cards.search(query, dataset_ids=sorted(versions), top_k=SHORTLIST, vector=vector)
+        chosen = self._cards.search(query, dataset_ids=list(versions), top_k=SHORTLIST, vector=vector)
         return sorted(versions[dataset_id] for dataset_id, _ in chosen) or sorted(versions.values())
-
-
-def active_versions(session: Session, dataset_ids: Sequence[str]) -> dict[str, str]:
-    """Return the version of each dataset that is retrievable; what is retired, waits or is in quarantine has none."""
-    usable = (Dataset.state == "indexed") & Dataset.active_version.is_not(None)
-    if len(dataset_ids) <= FEW:
-        query = select(Dataset.id, Dataset.active_version).where(Dataset.id.in_(dataset_ids), usable)
-        return {dataset_id: str(version) for dataset_id, version in session.execute(query)}
-    # One long text takes a third of the time of thousands of parameters.
-    lines = select(func.aggregate_strings(Dataset.id + " " + Dataset.active_version, "\n")).where(usable)
-    found = dict(line.rsplit(" ", 1) for line in (session.scalar(lines) or "").splitlines())
-    return {dataset_id: found[dataset_id] for dataset_id in dataset_ids if dataset_id in found}

@@ -179,8 +179,14 @@ class VectorIndex:
         self._large.clear()
 
     def mark(self) -> str | None:
-        """Return what changes with every write of any process; None where that can't be told, as of a server."""
-        return self._read_mark() if self._mark is not None else None
+        """Return what changes with every write of any process; None where that can't be told, as of a server.
+
+        Reads from now on see all that stood there when the mark was written.
+        """
+        if self._mark is None:
+            return None
+        self._catch_up()
+        return self._seen
 
     def _all_ids(self) -> list[str]:
         ids: list[str] = self._read("get", include=[])["ids"]

@@ -158,6 +158,7 @@ class Dataset(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
+    __table_args__ = (Index("ix_datasets_in_use", "state", "active_version"),)
 
 
 class DatasetVersion(Base):

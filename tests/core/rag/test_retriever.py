@@ -11,13 +11,13 @@ from core.datasets.card import DatasetCard
 from core.datasets.dataset_manager import DatasetManager
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.errors import RetrievalError
+from core.rag.active_versions import FEW
 from core.rag.card_index import CardIndex, CardText, card_text
 from core.rag.embedding import Embedder, Vectors
 from core.rag.lexical import LexicalIndex
 from core.rag.reader import Reader
 from core.rag.reading import choose_answers
 from core.rag.retriever import HybridRetriever
-from core.rag.search import FEW
 from core.rag.vectors import VectorIndex
 from core.schema import Message, Retrieval
 from core.store.database import Store

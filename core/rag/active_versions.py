@@ -1,0 +1,64 @@
+"""Tells which version of each dataset may be searched, as the database has it at that moment.
+
+For thousands of datasets the database is asked each time for their versions alone. A version is a digest of its
+dataset's id and content, so that equal versions mean that nothing changed, and what was read before still holds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from core.store.tables import Dataset
+
+FEW = 100  # datasets that the database is asked for by name
+SCOPES = 8  # lists of datasets whose versions are remembered
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was read when all versions in use were these."""
+
+    stamp: str
+    versions: Mapping[str, str]
+    scopes: dict[tuple[str, ...], Mapping[str, str]] = field(default_factory=dict)
+
+    def of(self, dataset_ids: tuple[str, ...]) -> Mapping[str, str]:
+        """Return the versions of some datasets; it is the same object when the same ones are asked for again."""
+        found = self.scopes.get(dataset_ids)
+        if found is None:
+            if len(self.scopes) >= SCOPES:
+                self.scopes.clear()
+            found = {each: self.versions[each] for each in dataset_ids if each in self.versions}
+            self.scopes[dataset_ids] = found
+        return found
+
+
+class ActiveVersions:
+    """The versions in use. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._known = _Known("", {})
+
+    def of(self, session: Session, dataset_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the version of each dataset that is retrievable.
+
+        What is retired, waits or is in quarantine has none.
+        """
+        if len(dataset_ids) <= FEW:
+            return _read(session, Dataset.id.in_(dataset_ids))
+        stamp = session.scalar(select(func.aggregate_strings(Dataset.active_version, " ")).where(_usable())) or ""
+        known = self._known
+        if known.stamp != stamp:
+            known = self._known = _Known(stamp, _read(session))
+        return known.of(tuple(dataset_ids))
+
+
+def _usable() -> ColumnElement[bool]:
+    return (Dataset.state == "indexed") & Dataset.active_version.is_not(None)
+
+
+def _read(session: Session, *only: ColumnElement[bool]) -> dict[str, str]:
+    query = select(Dataset.id, Dataset.active_version).where(_usable(), *only)
+    return {dataset_id: str(version) for dataset_id, version in session.execute(query)}
