@@ -85,6 +85,7 @@ def read_whole(task: Task) -> Reading:
 def read_dataset(task: Task, *, take: Take) -> Reading:
     """Read a dataset, handing chunks over as they come; the tables of one that is refused are removed."""
     state = _State(task)
+    _remove_tables(task)  # what a killed process left half-written
     try:
         told = state.note if task.skip_bad else None
         for part in read_parts(task.source.path, title=task.source.card.title, on_problem=told):
@@ -93,10 +94,14 @@ def read_dataset(task: Task, *, take: Take) -> Reading:
         if not state.count:
             raise DatasetError(f"{task.source.path} gives 0 chunks; expected 1 to {MAX_CHUNKS}.")
     except DatasetError as exc:
-        if task.tables is not None:
-            task.tables.remove(task.source.card.id, task.version)
+        _remove_tables(task)
         return Reading(task, problems=tuple(state.problems), problem_count=state.problem_count, refused=str(exc))
     return Reading(task, state.count, tuple(state.profiles), tuple(state.problems), state.problem_count)
+
+
+def _remove_tables(task: Task) -> None:
+    if task.tables is not None:
+        task.tables.remove(task.source.card.id, task.version)
 
 
 @dataclass(slots=True)

@@ -1,11 +1,13 @@
 """A data folder on disk that an ingest fills, in this process or in one that is killed, and what it then holds."""
 
+import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -14,17 +16,19 @@ from sqlalchemy import select
 from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
 from core.datasets.ingest.progress import Outcome, Progress
-from core.datasets.ingest.sources import folder_sources
+from core.datasets.ingest.sources import Source, folder_sources
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.rag.card_index import open_cards
 from core.rag.lexical import open_lexical
-from core.rag.vectors import open_vectors
+from core.rag.vectors import VectorIndex, open_vectors
 from core.store.migrate import open_store
 from core.store.tables import ChunkRow, Dataset, DatasetSource
 from core.tables.table_store import TableStore
 from tests.core.datasets.word_embedder import WordEmbedder
 
 BATCH = 2  # chunks, and sixteen times as many in a group
+ELSEWHERE = multiprocessing.get_context("forkserver")
+ELSEWHERE.set_forkserver_preload(["tests.core.datasets.ingest.home"])  # so that each process starts at once
 
 
 class Home:
@@ -52,7 +56,13 @@ class Home:
 
     def ingest(self, root: Path, *, progress: Callable[[Progress], None] | None = None) -> Outcome:
         """Ingest the folders of a root, bad rows left out."""
-        return self.manager.ingest_sources(folder_sources(root), skip_bad=True, progress=progress)
+        return self.ingest_sources(folder_sources(root), progress=progress)
+
+    def ingest_sources(
+        self, sources: Sequence[Source], *, progress: Callable[[Progress], None] | None = None
+    ) -> Outcome:
+        """Ingest datasets, bad rows left out."""
+        return self.manager.ingest_sources(sources, skip_bad=True, progress=progress)
 
     def holds(self) -> dict[str, Any]:
         """Return everything that queries may see, in a fixed order."""
@@ -63,22 +73,18 @@ class Home:
             ]
             active = session.execute(select(Dataset.id, Dataset.active_version).order_by(Dataset.id)).all()
             pending = session.execute(select(DatasetSource.dataset_id, DatasetSource.version)).all()
-        vectors = sorted(
-            (chunk_id, vector.tobytes(), tuple(sorted(meta.items())))
-            for ids, found, metas in self.vectors.export_all()
-            for chunk_id, vector, meta in zip(ids, found, metas, strict=True)
-        )
         versions = [version for _, version in active if version is not None]
         return {
             "chunks": chunks,
             "active": [tuple(row) for row in active],
             "pending": sorted(tuple(row) for row in pending),
-            "vectors": vectors,
+            "vectors": _exported(self.vectors),
             "postings": {
                 word: sorted(chunk_id for chunk_id, _ in self.lexical.search(word, versions=versions, top_k=500))
                 for word in ("saw", "price", "rule", "widgets")
             },
-            "cards": sorted(i for i, _ in self.cards.search("saw price of shop 2", dataset_ids=None, top_k=20)),
+            "card vectors": _exported(open_vectors(Settings(home=self.folder), collection="cards")),
+            "cards": sorted(i for i, _ in self.cards.search("saw price of shop 2", dataset_ids=None, top_k=100)),
             "counts": [self.lexical.count(version) for version in versions],
             "tables": {
                 path.relative_to(self.folder).as_posix(): pq.read_table(path).to_pylist()
@@ -90,7 +96,15 @@ class Home:
         }
 
 
-def write_root(root: Path, *, datasets: int = 6, year: int = 2025) -> Path:
+def _exported(vectors: VectorIndex) -> list[tuple[str, bytes, tuple[tuple[str, Any], ...]]]:
+    return sorted(
+        (chunk_id, vector.tobytes(), tuple(sorted(meta.items())))
+        for ids, found, metas in vectors.export_all()
+        for chunk_id, vector, meta in zip(ids, found, metas, strict=True)
+    )
+
+
+def write_root(root: Path, *, datasets: int = 6, year: int = 2025, rules: int = 8, rows: int = 30) -> Path:
     """Write datasets of a document and a table each."""
     for number in range(datasets):
         folder = root / f"shop-{number}"
@@ -99,10 +113,10 @@ def write_root(root: Path, *, datasets: int = 6, year: int = 2025) -> Path:
             f"id: shop-{number}\ntitle: Shop {number}\ndescription: Prices of shop {number}.\ncategory: Education\n"
             "licence: CC0-1.0\nsource: test\ntier: public\nlabels: []\n"
         )
-        rules = "\n".join(f"## Rule {n}\nRule {n} of {year} allows {n} widgets.\n" for n in range(8))
-        (folder / "rules.md").write_text(f"# Rules\n{rules}")
-        rows = "".join(f"Saw {n},{n + number},{year}\n" for n in range(30))
-        (folder / "prices.csv").write_text(f"item,price,year\n{rows}")
+        said = "\n".join(f"## Rule {n}\nRule {n} of {year} allows {n} widgets.\n" for n in range(rules))
+        (folder / "rules.md").write_text(f"# Rules\n{said}")
+        prices = "".join(f"Saw {n},{n + number},{year}\n" for n in range(rows))
+        (folder / "prices.csv").write_text(f"item,price,year\n{prices}")
     return root
 
 
@@ -118,5 +132,36 @@ def kill_at(step: int) -> Callable[[Progress], None]:
     return report
 
 
-if __name__ == "__main__":
-    Home(Path(sys.argv[1])).ingest(Path(sys.argv[2]), progress=kill_at(int(sys.argv[3])))
+class Calls:
+    """Counts the functions that this thread calls, and kills this process at one of them if that is asked for."""
+
+    def __init__(self, *, kill_at: int = 0) -> None:
+        self.count = 0
+        self._kill_at = kill_at
+
+    def __enter__(self) -> "Calls":
+        sys.setprofile(self._count)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _count(self, _: FrameType, event: str, __: object) -> None:
+        if event == "call":
+            self.count += 1
+            if self.count == self._kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run_elsewhere(home: Path, sources: Sequence[Source], *, step: int = 0, call: int = 0) -> int | None:
+    """Ingest in another process, killed at a step or at a call when one is given; return how it ended."""
+    process = ELSEWHERE.Process(target=_ingest, args=(home, sources, step, call))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def _ingest(folder: Path, sources: Sequence[Source], step: int, call: int) -> None:
+    home = Home(folder)
+    with Calls(kill_at=call):
+        home.ingest_sources(sources, progress=kill_at(step))

@@ -1,29 +1,15 @@
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from core.datasets.ingest.progress import Progress
 from core.datasets.ingest.sources import folder_sources
-from tests.core.datasets.ingest.home import Home, write_root
-
-
-def run_elsewhere(home: Path, root: Path, *, step: int = 0) -> int:
-    """Ingest in another process, which is killed at a step when one is given; return how it ended."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.core.datasets.ingest.home", str(home), str(root), str(step)],
-        check=False,
-        cwd=Path(__file__).parents[4],
-        env=os.environ | {"PYTHONPATH": "."},
-    )
-    return done.returncode
+from tests.core.datasets.ingest.home import Home, run_elsewhere, write_root
 
 
 def killed(home: Path, root: Path, step: int) -> None:
-    assert run_elsewhere(home, root, step=step) == -signal.SIGKILL
+    assert run_elsewhere(home, folder_sources(root), step=step) == -signal.SIGKILL
 
 
 def steps_of(home: Home, root: Path) -> list[str]:
@@ -53,7 +39,7 @@ def test_killed_replacement_leaves_whole_versions_and_the_next_run_the_same_as_n
     root = write_root(tmp_path / "root", datasets=3)
     old = Home(tmp_path / "old")
     old.ingest(root)
-    assert run_elsewhere(tmp_path / "home", root) == 0
+    assert run_elsewhere(tmp_path / "home", folder_sources(root)) == 0
     write_root(root, datasets=3, year=2026)
     killed(tmp_path / "home", root, 6)
     between = Home(tmp_path / "home")
