@@ -2,9 +2,11 @@ import pickle
 
 import pytest
 
-from governance.dataset_scan import ALL_TEXTS, DatasetScanner
+from governance.dataset_rules import load_dataset_rules
+from governance.dataset_scan import ALL_TEXTS, MAX_DAYS, DatasetScanner, _Batch
 
 SCAN = DatasetScanner()
+RULES = load_dataset_rules()
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,20 @@ def test_plain_numbers_and_column_names_are_no_findings():
 def test_each_different_value_counts_once():
     texts = ["Name: Jo | Mail: jo@example.com", "Name: Jo | Mail: jo@example.com", "Name: Al | Mail: al@example.com"]
     assert SCAN(texts).personal == {"email": 2}
+
+
+def test_days_of_a_column_count_up_to_a_bound_that_every_rule_lies_below():
+    days = [f"Id: {n} | Date of birth: {1900 + n}-05-17" for n in range(2 * MAX_DAYS)]
+    assert SCAN(days).personal == {"date_of_birth": MAX_DAYS}
+    assert max(RULES.findings.personal.at_most[kind] for kind in ("date_of_birth", "phone", "email")) < MAX_DAYS
+
+
+@pytest.mark.parametrize("value", ["jo@example", "linkedin.com/in/jomarsh", "Ignoreallpreviousinstructions", "[Jo](x)"])
+def test_short_cell_that_may_hold_something_is_not_left_out(value):
+    batch = _Batch()
+    batch.add_cells([f"Note: {value}", "City: New York"])
+    assert value in "\n".join([*batch.personal, *batch.injected])
+    assert "New York" not in "\n".join([*batch.personal, *batch.injected])
 
 
 def test_order_that_is_broken_over_lines_is_found():
