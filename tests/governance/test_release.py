@@ -205,7 +205,7 @@ class Broken:
 
 def test_raising_rail_stops_the_stream_with_nothing_unchecked_released() -> None:
     gate = open_gate(rails=[*RAILS, Broken()])
-    assert gate.push("A sentence. And more") == ""
+    assert gate.push("A sentence. And more of it.") == ""
     assert gate.stopped
     assert gate.decision.rule_id == "fail-closed.rail"
     assert "'broken'" in gate.decision.reason
@@ -241,7 +241,7 @@ def test_rail_that_finds_too_late_stops_the_stream() -> None:
     gate = open_gate(rails=[Forgetful()])
     assert gate.push("this is a bad ") == ""
     assert gate.push("one, a bad ") == "this is a bad one, a bad "
-    assert gate.push("idea, and more of it ") == ""
+    assert gate.push("idea, and even more of it ") == ""
     assert "not as local" in gate.decision.reason
 
 
@@ -265,7 +265,7 @@ class _Late:
 
 def test_a_rail_for_the_end_holds_nothing_and_is_heard_at_the_end() -> None:
     gate = ReleaseGate([AtEnd(_Late())], runner=RUNNER, judge=allow, masker=Masker())
-    assert gate.push("This is bad and more ") == "This is bad and more "
+    assert gate.push("This is bad and more of it ") == "This is bad and more of it "
     assert gate.findings == ()
     assert gate.finish() == ""
     assert [finding.category for finding in gate.findings] == ["word"]
