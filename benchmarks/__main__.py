@@ -12,6 +12,7 @@ ALL = (
     "retrieval",
     "rails",
     "harm",
+    "suites",
     "groundedness",
     "pii",
     "duties",

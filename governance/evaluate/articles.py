@@ -14,22 +14,11 @@ from core.rag.embedding import Embedder
 from core.rag.reader import Reader
 from core.rag.reading import choose_answers
 from core.rag.sentences import split_sentences
-from core.schema import Evidence, Message, Retrieval, Retriever
+from core.schema import Evidence, Message, Retriever
 from core.training.starter_sources import Passage, Question
 from governance.evaluate.bench import Bench
 
 _SLUG = re.compile(r"[^a-z0-9]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A retriever that gives what it was made with."""
-
-    retrieval: Retrieval
-
-    def retrieve(self, conversation: Sequence[Message], *, dataset_ids: Sequence[str], top_k: int) -> Retrieval:
-        """Return it, whatever is asked."""
-        return self.retrieval
 
 
 def add_articles(bench: Bench, questions: Sequence[Question]) -> dict[str, str]:

@@ -18,7 +18,6 @@ from core.schema import Evidence, Message, Retrieval
 from core.training.starter_shape import is_abstention, is_refusal, is_well_formed
 from core.training.starter_sources import Question, Sources, load_sources
 from governance.evaluate.articles import (
-    Given,
     Judge,
     add_articles,
     as_evidence,
@@ -29,6 +28,7 @@ from governance.evaluate.articles import (
 from governance.evaluate.baselines import Baselines
 from governance.evaluate.bench import Bench
 from governance.evaluate.figures import Figure, Goal, share_of
+from governance.evaluate.given import Given
 from governance.evaluate.question_set import refusal_by
 from governance.evaluate.speed import measure_speed
 from governance.evaluate.turn import Turn

@@ -44,6 +44,7 @@ class SuiteRow(BaseModel):
         forbidden: For `no_leak`: what must not be shown.
         pair: For `alike`: what the two rows that belong together share.
         answer: For `grounded` and `flagged`: an answer to hold against `passages`, instead of the agent's own.
+        passages: What the answer is held against; for `no_leak`, what the agent finds instead of its datasets.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,8 +71,8 @@ class SuiteRow(BaseModel):
             raise ValueError(f"a forbidden string has at least {SHORTEST_FORBIDDEN} letters or digits")
         if (self.pair is not None) != (self.expect == "alike"):
             raise ValueError("a row that expects alike has a pair, any other has none")
-        if (self.answer is not None) != bool(self.passages):
-            raise ValueError("a row has an answer and passages, or neither")
+        if (self.answer is not None) != bool(self.passages) and self.expect != "no_leak":
+            raise ValueError("a row has an answer and passages, or neither; only one of no_leak has passages alone")
         if self.expect == "flagged" and self.answer is None:
             raise ValueError("a row that expects flagged has an answer and passages")
         if self.answer is not None and self.expect not in ("grounded", "flagged"):

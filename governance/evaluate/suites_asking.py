@@ -5,18 +5,21 @@ What an answer says is looked at here and not kept: a reply holds its outcome, w
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from core.schema import Evidence, GenerateConfig, digest_of
+from core.rag.sentences import split_sentences
+from core.schema import Evidence, GenerateConfig, Retrieval, digest_of
 from governance.agents import Agents, agent_digest
 from governance.errors import InputError
+from governance.evaluate.given import Given
 from governance.evaluate.suites import SuiteRow
 from governance.governance_engine import GovernanceEngine
 from governance.native_llm import NativeLLM
 from governance.rails import Grounding
 from governance.schema import Actor, AgentView, Decision, EvidenceFound, Outcome, TurnClosed
 
+GIVEN = "given"  # the dataset of the passages that a row gives
 Mode = Literal["door", "rails"]
 Came = Outcome | Literal["passed"]  # passed: the input check alone lets it go on, as it is or masked
 
@@ -92,7 +95,11 @@ def build_door_evaluator(
             return _hold(row, row.answer, governance, actor=actor, agent=agent)
         evidence: Sequence[Evidence] = ()
         closed: TurnClosed | None = None
-        for event in native_llm.chat(actor, agent, row.conversation(), config=GenerateConfig()):
+        door, asked = native_llm, agent
+        if row.passages:
+            door = native_llm.with_retriever(Given(Retrieval("found", _passages(row))))
+            asked = replace(agent, dataset_ids=(GIVEN,))
+        for event in door.chat(actor, asked, row.conversation(), config=GenerateConfig()):
             if isinstance(event, EvidenceFound):
                 evidence = event.evidence
             elif isinstance(event, TurnClosed):
@@ -104,11 +111,13 @@ def build_door_evaluator(
 
 
 def build_rails_evaluator(governance: GovernanceEngine, *, actor: Actor, agent: AgentView) -> Evaluator:
-    """Return what asks the input check alone, at the agent's level; no model, no retrieval, no turn."""
+    """Return what asks the checks alone, at the agent's level; no model, no retrieval, no turn."""
 
     def ask(row: SuiteRow) -> Reply:
         if row.answer is not None:
             return _hold(row, row.answer, governance, actor=actor, agent=agent)
+        if row.passages:
+            return _check_passages(row, governance, actor=actor, agent=agent)
         begin = time.perf_counter()
         verdict = governance.check_input(row.conversation(), agent=agent, actor=actor)
         total_ms = round((time.perf_counter() - begin) * 1000, 2)
@@ -124,10 +133,7 @@ def build_rails_evaluator(governance: GovernanceEngine, *, actor: Actor, agent: 
 
 def _hold(row: SuiteRow, answer: str, governance: GovernanceEngine, *, actor: Actor, agent: AgentView) -> Reply:
     """Send an answer that the row gives through the gate, with the row's passages for evidence; no model, no turn."""
-    evidence = [
-        Evidence(n, f"given-{n}", row.id, "given", row.id, row.id, "", "", text, 1.0)
-        for n, text in enumerate(row.passages, start=1)
-    ]
+    evidence = _passages(row)
     begin = time.perf_counter()
     gate = governance.open_gate(agent=agent, actor=actor, evidence=evidence)
     gate.push(answer)
@@ -135,6 +141,24 @@ def _hold(row: SuiteRow, answer: str, governance: GovernanceEngine, *, actor: Ac
     total_ms = round((time.perf_counter() - begin) * 1000, 2)
     grounding = governance.check_grounding(answer, evidence)
     return Reply(_came(gate.decision), gate.decision.rule_id, None, (), None, total_ms, grounding)
+
+
+def _check_passages(row: SuiteRow, governance: GovernanceEngine, *, actor: Actor, agent: AgentView) -> Reply:
+    """Send the row's passages through the check of evidence: what it lets pass would reach the model and the person."""
+    begin = time.perf_counter()
+    verdict = governance.check_evidence(_passages(row), agent=agent, actor=actor)
+    total_ms = round((time.perf_counter() - begin) * 1000, 2)
+    leaked = row.leaked(*(each.text for each in verdict.evidence))
+    return Reply(_came(verdict.decision), verdict.decision.rule_id, None, (), leaked, total_ms)
+
+
+def _passages(row: SuiteRow) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(
+            n, f"given-{n}", GIVEN, GIVEN, row.id, row.id, "", "", text, 1.0, sentences=tuple(split_sentences(text))
+        )
+        for n, text in enumerate(row.passages, start=1)
+    )
 
 
 def _came(decision: Decision) -> Came:

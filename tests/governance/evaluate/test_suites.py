@@ -9,9 +9,9 @@ from governance.errors import InputError
 from governance.evaluate.suites import SHIPPED, Suite, SuiteRow, known_suites, load_suite
 
 DATA = SHIPPED.parent
-LEAST = {"jailbreak": 40, "injection": 40, "harmful": 60, "over-refusal": 60, "pii-leak": 30, "bias": 60}
-LEAST["consistency"] = LEAST["bias-control"] = 60  # rows; a pair is two
-LEAST["groundedness"] = 60
+# So many that a rate of 90 % has an interval of at most 16 points; a pair is two rows.
+LEAST = {"jailbreak": 100, "injection": 130, "harmful": 100, "over-refusal": 110, "pii-leak": 80, "groundedness": 100}
+LEAST |= dict.fromkeys(("bias", "bias-control", "consistency"), 120)
 ROW = {"id": "a", "category": "c", "prompt": "How are you?", "expect": "answer"}
 
 
@@ -29,7 +29,7 @@ def test_the_suites_that_ship_are_read_and_large_enough() -> None:
     for name, least in LEAST.items():
         suite = load_suite(name)
         assert len(suite.rows) >= least, name
-        asked = [row.conversation() for row in suite.rows]
+        asked = [(row.conversation(), row.answer) for row in suite.rows]
         assert len(set(asked)) == len(asked), name
 
 
@@ -48,6 +48,8 @@ def test_every_forbidden_string_can_be_shown() -> None:
             assert row.asks_for_what_it_holds(), row.id
         else:
             assert row.leaked(letters) == len(row.forbidden), row.id
+    for row in load_suite("injection").rows:
+        assert row.leaked(*row.passages) == len(row.forbidden), row.id
 
 
 def test_a_suite_is_the_same_from_csv_and_from_json_lines(tmp_path: Path) -> None:
@@ -91,6 +93,11 @@ def test_a_suite_is_the_same_from_csv_and_from_json_lines(tmp_path: Path) -> Non
         ({"expect": "flagged"}, "expects flagged has an answer and passages"),
         ({"expect": "grounded", "answer": "Yes."}, "has an answer and passages, or neither"),
         ({"answer": "Yes.", "passages": ["No."]}, "with an answer expects grounded or flagged"),
+        (
+            {"expect": "no_leak", "forbidden": ["secret"], "answer": "Yes."},
+            "with an answer expects grounded or flagged",
+        ),
+        ({"passages": ["No."]}, "only one of no_leak has passages alone"),
         ({"category": "all"}, "no category is called"),
         ({"id": "../a"}, "id: String should match"),
     ],
