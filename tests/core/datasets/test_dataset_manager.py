@@ -213,15 +213,6 @@ def test_lexical_index_is_rebuilt_from_the_store(manager, store, vectors, embedd
     assert fresh.count(version) == SECTIONS
 
 
-def test_ingest_works_on_every_database(any_store: Store, vectors, lexical, embedder, clock, tmp_path) -> None:
-    manager = DatasetManager(any_store, vectors, lexical, embedder, SentenceEncoder(), clock=clock, batch_size=BATCH)
-    for year in (2025, 2026):
-        version = manager.ingest(write_dataset(tmp_path, year=year)).active_version
-    assert held(any_store, vectors, lexical, version) == (SECTIONS,) * 3
-    manager.remove("rules")
-    assert held(any_store, vectors, lexical, version) == (0, 0, 0)
-
-
 def test_readers_see_the_old_or_the_new_version_never_a_mixture(
     manager, store, vectors, lexical, embedder, tmp_path
 ) -> None:
