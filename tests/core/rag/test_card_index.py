@@ -48,6 +48,15 @@ def test_card_is_replaced_and_removed(cards: CardIndex, settings: Settings, embe
     assert found(again, "telescope") == ["rowing"]
 
 
+def test_card_that_another_process_adds_is_found(cards: CardIndex, settings: Settings, embedder: Embedder) -> None:
+    assert found(cards, "Which telescope is largest?")[0] in ("rowing", "bakery")
+    other = open_cards(settings, embedder)
+    other.add([CardText("stars", "v1", "Observatory", card_text(description="Telescopes, stars.", columns={}))])
+    assert found(cards, "Which telescope is largest?")[0] == "stars"
+    assert "stars" not in found(cards, "Which telescope is largest?", "rowing", "bakery")
+    assert found(cards, "A look at far galaxies", "stars", "unknown") == ["stars"]  # by meaning alone
+
+
 def test_cards_and_chunks_do_not_mix(cards: CardIndex, vectors, lexical) -> None:
     assert vectors.count("rowing") == lexical.count("rowing") == 0
 
