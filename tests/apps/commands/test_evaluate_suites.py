@@ -83,12 +83,14 @@ def test_a_suite_is_asked_kept_sealed_resumed_and_compared(home: Path, suite: st
     assert "Both are the run" in run("compare", first, first, code=1).output
 
 
-def test_a_shipped_suite_runs_on_the_input_check_alone(home: Path) -> None:
-    result = run("run", "injection", "--agent", "Product Support", "--rails-only")
+def test_a_shipped_suite_runs_on_the_input_check_alone(home: Path, tmp_path: Path) -> None:
+    result = run("run", "pii-leak", "--agent", "Product Support", "--rails-only", "--at-once", "2")
     table = load_run(home / "evaluations" / f"{run_id(result)}.jsonl")
-    assert len(table) >= 40
+    assert len(table) >= 80
     assert table["right"].mean() > 0.8
-    other = run_id(run("run", "jailbreak", "--agent", "Product Support", "--rails-only"))
+    mine = tmp_path / "mine.csv"
+    mine.write_text("id,category,prompt,expect\na,c,How is tea made?,answer\n")
+    other = run_id(run("run", str(mine), "--agent", "Product Support", "--rails-only"))
     assert "Only runs of one suite" in run("compare", run_id(result), other, code=1).stderr
 
 
