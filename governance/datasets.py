@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, undefer
 
 from core.datasets.card import DatasetCard
@@ -27,7 +27,9 @@ MOVED = "dataset.moved"
 REVIEWED = "dataset.reviewed"
 REVIEWER = "reviewer"
 MAX_REASON_CHARS = 2_000
+MAX_QUEUE = 1_000
 Outcome = Literal["approved", "quarantined"]
+_OUTCOME = DatasetVersion.approval["outcome"].as_string()
 
 
 class DatasetGate:
@@ -94,16 +96,27 @@ class DatasetReviews:
         self._ledger = ledger
         self._clock = clock
 
-    def queue(self, actor: Actor) -> list[WaitingDataset]:
-        """Return the versions that wait or are quarantined, oldest first.
+    def queue(self, actor: Actor, *, limit: int = MAX_QUEUE) -> list[WaitingDataset]:
+        """Return the first `limit` versions that wait: quarantined ones first, then oldest first.
 
         Raises:
             AccessDenied: The actor may not decide on datasets.
         """
         require(actor, "dataset.review", Resource("dataset"))
         with self._store.read() as session:
-            waiting = [_waiting(dataset, version) for dataset, version in _open_versions(session)]
-        return [each for each in waiting if each.rule != REVIEWER]
+            chosen = _queued(session)[:limit]
+            found = {dataset.id: _waiting(dataset, version) for dataset, version in _open_versions(session, chosen)}
+        return [found[each] for each in chosen]
+
+    def count_queue(self, actor: Actor) -> int:
+        """Return how many datasets wait or are quarantined.
+
+        Raises:
+            AccessDenied: The actor may not decide on datasets.
+        """
+        require(actor, "dataset.review", Resource("dataset"))
+        with self._store.read() as session:
+            return len(_queued(session))
 
     def standing(self, dataset_ids: Collection[str]) -> dict[str, Standing]:
         """Return where these datasets stand, those left out that are not known; for who may see that they are there."""
@@ -195,21 +208,29 @@ def _path(dataset: Dataset, outcome: Outcome, *, waits: bool) -> tuple[State, ..
     return None
 
 
-def _open_versions(
-    session: Session, dataset_ids: Collection[str] | None = None
-) -> list[tuple[Dataset, DatasetVersion]]:
-    """Return each dataset's newest version that is not in use, where it waits or is quarantined."""
-    outcome = DatasetVersion.approval["outcome"].as_string()
-    query = (
-        select(Dataset, DatasetVersion)
+def _queued(session: Session) -> list[str]:
+    """Return the ids of the datasets that a person has to decide on, in the order of the queue."""
+    rule = DatasetVersion.approval["rule"].as_string()
+    newest = {each: (outcome, by) for each, outcome, by in session.execute(_open(Dataset.id, _OUTCOME, rule))}
+    waiting = [(outcome, each) for each, (outcome, by) in newest.items() if by != REVIEWER]
+    return [each for _, each in sorted(waiting, key=lambda item: item[0] != "quarantined")]
+
+
+def _open(*columns: Any) -> Select[Any]:
+    """Return the query for versions that are not in use and wait or are quarantined, oldest first."""
+    return (
+        select(*columns)
         .join(DatasetVersion, DatasetVersion.dataset_id == Dataset.id)
-        .options(undefer(DatasetVersion.approval), undefer(DatasetVersion.scan))
-        .where(outcome.in_(("waits", "quarantined")), Dataset.retired_at.is_(None))
+        .where(_OUTCOME.in_(("waits", "quarantined")), Dataset.retired_at.is_(None))
         .where((Dataset.active_version.is_(None)) | (Dataset.active_version != DatasetVersion.version))
         .order_by(DatasetVersion.created_at, Dataset.id)
     )
-    if dataset_ids is not None:
-        query = query.where(Dataset.id.in_(dataset_ids))
+
+
+def _open_versions(session: Session, dataset_ids: Collection[str]) -> list[tuple[Dataset, DatasetVersion]]:
+    """Return each of these datasets' newest version that is not in use, where it waits or is quarantined."""
+    query = _open(Dataset, DatasetVersion).where(Dataset.id.in_(dataset_ids))
+    query = query.options(undefer(DatasetVersion.approval), undefer(DatasetVersion.scan))
     newest = {dataset.id: (dataset, version) for dataset, version in session.execute(query)}
     return list(newest.values())
 

@@ -140,7 +140,7 @@ def retire_dataset(
 
 @reviews.get("")
 def list_waiting(actor: Acting, bench: Bench) -> list[WaitingDataset]:
-    """List the datasets that wait for a reviewer or were quarantined, with what was found in them."""
+    """List up to 1,000 datasets that wait for a reviewer or were quarantined, with what was found in them."""
     return bench.records.datasets.queue(actor)
 
 

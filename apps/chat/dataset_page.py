@@ -102,7 +102,7 @@ def quality_sentences(quality: Quality) -> list[str]:
 
 def _quality_sentence(finding: QualityFinding) -> str:
     where = " › ".join(each for each in (finding.table, finding.column) if each)
-    places = f" See {', '.join(finding.places[:3])}." if finding.places else ""
+    places = f" See {', '.join(place.rstrip('.') for place in finding.places[:3])}." if finding.places else ""
     return f"{where}: {finding.sentence}{places}" if where else f"{finding.sentence}{places}"
 
 

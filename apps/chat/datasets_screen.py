@@ -53,7 +53,7 @@ class DatasetsScreen:
                 listing=listing,
                 jobs=[describe_job(job) for job in jobs if job.is_open],
                 unfinished=[(job, told) for job, told in ended if job.state == "failed" or (told and told.reason)],
-                waiting=len(self._records.datasets.queue(actor)) if _may_review(actor) else 0,
+                waiting=self._records.datasets.count_queue(actor) if _may_review(actor) else 0,
                 review_url=f"{view.dashboard}datasets",
                 may_add=may_add(actor),
                 count=count,

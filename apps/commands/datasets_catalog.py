@@ -119,7 +119,7 @@ def retire(dataset_id: str, reason: Reason, user: AsUser = "admin") -> None:
 
 @review.command("list")
 def list_waiting(user: AsUser = "admin") -> None:
-    """Show the versions that wait or are quarantined, oldest first."""
+    """Show the versions that wait: quarantined ones first, then oldest first; up to 1,000."""
     with opened_records() as records:
         table = Table("Id", "Title", "State", "Rule", "Why", "In use")
         for each in records.datasets.queue(acting(records, user)):

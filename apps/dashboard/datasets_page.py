@@ -14,6 +14,7 @@ from governance.datasets import MAX_REASON_CHARS, WaitingDataset
 from governance.errors import AccessDenied, InputError
 from governance.schema import Actor
 
+QUEUE_SIZE = 200
 OUTCOMES = {"waits": "Waiting", "quarantined": "Quarantined"}
 USE_COLUMNS = {
     "Found by": st.column_config.NumberColumn("Found by, turns", format="%d"),
@@ -33,12 +34,12 @@ def draw_datasets() -> None:
     st.title("Datasets")
     st.caption("Data that no rule let into use. No agent can find anything of it before a person approves it.")
     draw_said()
-    queue = records().datasets.queue(actor)
+    queue, total = records().datasets.queue(actor, limit=QUEUE_SIZE), records().datasets.count_queue(actor)
     if not queue:
         st.info("No dataset waits for a person.", icon=":material/done_all:")
     else:
-        queue = sorted(queue, key=lambda each: each.outcome != "quarantined")
-        st.markdown(f"**{count_text(len(queue), 'dataset')}**, quarantined ones first. Select a row to look at it.")
+        first = f", the first {QUEUE_SIZE} shown" if total > len(queue) else ""
+        st.markdown(f"**{count_text(total, 'dataset')}**, quarantined ones first{first}. Select a row to look at it.")
         _draw_item(actor, _draw_queue(queue) or _named(queue) or queue[0])
     _draw_use()
     st.link_button("All datasets in the chat app", f"{chat_url()}#datasets", icon=":material/database:")

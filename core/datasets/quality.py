@@ -112,9 +112,7 @@ def check_quality(
 def _check_problems(problems: Sequence[Problem], count: int) -> Iterator[QualityFinding]:
     if count:
         places = tuple(str(problem) for problem in problems[:3])
-        yield QualityFinding(
-            "not-read", count, f"{_n(count, 'place')} could not be read and was left out.", places=places
-        )
+        yield QualityFinding("not-read", count, f"{_n(count, 'place')} left out: it could not be read.", places=places)
 
 
 def _check_table(profile: TableProfile) -> Iterator[QualityFinding]:

@@ -33,18 +33,24 @@ def reviews(any_store, ledger):
     return DatasetReviews(any_store, ledger, clock=lambda: NOW)
 
 
-def put(store, *, state="scanned", approval=WAITS, active=None, version="sha256:new"):
+def put(store, *, state="scanned", approval=WAITS, active=None, version="sha256:new", dataset_id="rules"):
     with store.write() as session:
         session.add(
             Dataset(
-                id="rules", title="Rules", description="d", category="Education", licence="CC0-1.0", source="s",
+                id=dataset_id, title="Rules", description="d", category="Education", licence="CC0-1.0", source="s",
                 tier="restricted", labels=[], state=state, active_version=active, created_at=NOW, updated_at=NOW,
             )
         )  # fmt: skip
         session.flush()
         session.add(
             DatasetVersion(
-                dataset_id="rules", version=version, documents=1, chunks=1, bytes=1, created_at=NOW, approval=approval
+                dataset_id=dataset_id,
+                version=version,
+                documents=1,
+                chunks=1,
+                bytes=1,
+                created_at=NOW,
+                approval=approval,
             )
         )
 
@@ -102,6 +108,15 @@ def test_reviewer_refuses_what_waits_and_can_change_their_mind(any_store, review
     assert reviews.approve(REVIEWER, "rules", reason="The owner agreed.") == "approved"
 
 
+def test_a_part_of_the_queue_holds_the_quarantined_ones_first(any_store, reviews):
+    for dataset_id in "abc":
+        outcome = "quarantined" if dataset_id == "c" else "waits"
+        put(any_store, approval={**WAITS, "outcome": outcome}, dataset_id=dataset_id)
+    assert [each.dataset_id for each in reviews.queue(REVIEWER)] == ["c", "a", "b"]
+    assert [each.dataset_id for each in reviews.queue(REVIEWER, limit=2)] == ["c", "a"]
+    assert reviews.count_queue(REVIEWER) == 3
+
+
 def test_newer_version_waits_while_the_older_one_stays_in_use(any_store, ledger, reviews):
     put(any_store, state="indexed", active="sha256:old")
     assert reviews.queue(REVIEWER)[0].in_use
@@ -134,6 +149,8 @@ def test_others_may_not_decide(any_store, reviews, role):
             act(actor, "rules", reason="x")
     with pytest.raises(AccessDenied):
         reviews.queue(actor)
+    with pytest.raises(AccessDenied):
+        reviews.count_queue(actor)
     assert state(any_store) == ("scanned", "waits")
 
 
