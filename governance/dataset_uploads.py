@@ -1,8 +1,6 @@
 """Files that a person uploads: kept under names that stay inside of one folder, until a job has taken them in."""
 
-import re
 import shutil
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -50,9 +48,3 @@ def safe_parts(name: str) -> tuple[str, ...]:
     if not parts or not harmless or len(parts) > MAX_DEPTH or max(map(len, parts)) > MAX_NAME_CHARS:
         raise InputError(f"{name[:MAX_NAME_CHARS]!r} can't be the name of a file here. Rename it and add it again.")
     return parts
-
-
-def slug_of(title: str) -> str:
-    """Return a dataset's id made from its title; empty where no letter or digit is left."""
-    plain = unicodedata.normalize("NFKD", title.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:80].rstrip("-")

@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from apps.api.dependencies import Acting, Bench
 from apps.api.errors import DOCUMENTED, ErrorAnswer, not_found_if_unknown
-from core.datasets.card import Category, DatasetCard, LegalBasis, Tier
+from core.datasets.card import Category, DatasetCard, LegalBasis, Tier, id_of, slug_of
 from governance.dataset_jobs import JobView
-from governance.dataset_uploads import slug_of
 from governance.errors import InputError
 from governance.identity import require
 from governance.schema import Actor, Resource
@@ -145,7 +144,7 @@ def card_of(new: NewDataset, actor: Actor) -> DatasetCard:
     title = new.title.strip() or PurePosixPath(names[0] if names else "").stem
     try:
         return DatasetCard(
-            id=new.renew or slug_of(title),
+            id=new.renew or id_of(title),
             title=title,
             description=new.description.strip() or f"Files that {actor.name} added: {listed}.",
             category=new.category,

@@ -1,10 +1,12 @@
 """A dataset's card, `dataset.yaml`: what it is, whose it is, and who may use it."""
 
+import re
+import unicodedata
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
 
 from core.errors import DatasetError
 
@@ -13,6 +15,9 @@ DESCRIPTIONS = (CARD_NAME, "croissant.json", "datapackage.json")
 """Files that say what a dataset is, and are none of its data."""
 
 MAX_CARD_BYTES = 64_000
+MAX_ID = 80
+RESERVED = frozenset({"jobs"})
+"""Ids that no dataset has, as the API means something else by them."""
 
 Category = Literal[
     "General Knowledge",
@@ -35,7 +40,7 @@ LegalBasis = Literal[
     "public-task",
     "legitimate-interests",
 ]
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=MAX_ID)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 
@@ -71,6 +76,25 @@ class DatasetCard(BaseModel):
     jurisdiction: Annotated[Line, StringConstraints(max_length=80)] | None = None
     legal_basis: LegalBasis | None = None
     columns: dict[Line, Text] = {}
+
+    @field_validator("id")
+    @classmethod
+    def _is_free(cls, value: str) -> str:
+        if value in RESERVED:
+            raise ValueError(f"{value!r} means something else in the API; choose another, such as {id_of(value)!r}")
+        return value
+
+
+def slug_of(name: str) -> str:
+    """Return a name as lower-case words joined by hyphens, without accents; empty where no letter or digit is left."""
+    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MAX_ID].rstrip("-")
+
+
+def id_of(name: str) -> str:
+    """Return a dataset's id made from its name; empty where no letter or digit is left."""
+    slug = slug_of(name)
+    return f"{slug}-data" if slug in RESERVED else slug
 
 
 def load_card(path: Path) -> DatasetCard:

@@ -4,11 +4,10 @@ A description never decides who may use data: the tier is internal until somebod
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from core.datasets.card import Category, DatasetCard
+from core.datasets.card import Category, DatasetCard, id_of
 from core.errors import DatasetError
 
 MAX_COLUMNS = 500
@@ -42,7 +41,7 @@ def build_card(
     Raises:
         DatasetError: There is no name.
     """
-    slug = _slug(name) or _slug(title)
+    slug = id_of(name) or id_of(title)
     if not slug:
         raise DatasetError(f"The description gives no name to make an id of; found {name[:80]!r}.")
     heading = _line(title or name, 200)
@@ -91,11 +90,6 @@ def mappings(value: Any) -> list[dict[str, Any]]:
     """Return the objects in a value that may be one object or a list of them."""
     values = value if isinstance(value, list) else [value]
     return [each for each in values if isinstance(each, dict)]
-
-
-def _slug(name: str) -> str:
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:80].strip("-")
 
 
 def _line(text: str, most: int) -> str:

@@ -7,6 +7,7 @@ what belongs to older versions is removed. A group that was interrupted is done 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -31,6 +32,7 @@ from core.tables.table_store import TableStore
 
 EMBED_BATCH = 256
 GROUP_BATCHES = 16
+SLICE = 16  # chunks whose vectors are made before progress is told again
 GROUP_DATASETS = 256
 
 
@@ -127,7 +129,8 @@ class Indexer:
             writer.remove(each.version)  # what an interrupted ingest may have left
         active = {each.version: each.active for each in group if each.active is not None}
         for batch in self._batches(group):
-            self._add_vectors([chunk for chunk, by_meaning in batch if by_meaning], active)
+            meant = [chunk for chunk, by_meaning in batch if by_meaning]
+            self._add_vectors(meant, active, tick=partial(report, "embedded", done))
             writer.add([chunk for chunk, _ in batch])
             done += len(batch)
             report("embedded", done)
@@ -172,7 +175,7 @@ class Indexer:
                 return
             after = page[-1][0].position
 
-    def _add_vectors(self, chunks: Sequence[Chunk], active: Mapping[str, str]) -> None:
+    def _add_vectors(self, chunks: Sequence[Chunk], active: Mapping[str, str], *, tick: Callable[[], None]) -> None:
         """Give chunks their vectors; those of chunks that the active version holds too are taken from there."""
         there = {c.id: _same_in(c, active[c.version]) for c in chunks if c.version in active}
         vectors, sentences = self._held(list(there.values()))
@@ -181,7 +184,7 @@ class Indexer:
             self._vectors.add(taken, vectors=np.stack([vectors[there[c.id]] for c in taken]))
             self._store_sentences({c.id: sentences[there[c.id]] for c in taken})
         known = {c.id for c in taken}
-        self._make_vectors([c for c in chunks if c.id not in known])
+        self._make_vectors([c for c in chunks if c.id not in known], tick)
 
     def _held(self, ids: Sequence[str]) -> tuple[dict[str, Vectors], dict[str, bytes]]:
         """Return the vectors, and the sentence vectors, of those of these chunks that have any."""
@@ -192,13 +195,20 @@ class Indexer:
             sentences = {chunk_id: held for chunk_id, held in session.execute(query) if held is not None}
         return self._vectors.vectors_of(ids), sentences
 
-    def _make_vectors(self, chunks: Sequence[Chunk]) -> None:
+    def _make_vectors(self, chunks: Sequence[Chunk], tick: Callable[[], None]) -> None:
         if not chunks:
             return
-        self._vectors.add(chunks, vectors=self._embedder.embed([searchable_text(chunk) for chunk in chunks]))
-        passages = [(sentence_heading(c.document, c.place), split_sentences(c.text)) for c in chunks]
-        found = zip(chunks, self._encoder.passages(passages), strict=True)
-        self._store_sentences({chunk.id: vectors.astype(np.float16).tobytes() for chunk, vectors in found})
+        vectors, sentences = list[Vectors](), dict[str, bytes]()
+        for start in range(0, len(chunks), SLICE):
+            if start:
+                tick()
+            part = chunks[start : start + SLICE]
+            vectors.append(self._embedder.embed([searchable_text(chunk) for chunk in part]))
+            passages = [(sentence_heading(c.document, c.place), split_sentences(c.text)) for c in part]
+            found = zip(part, self._encoder.passages(passages), strict=True)
+            sentences |= {chunk.id: each.astype(np.float16).tobytes() for chunk, each in found}
+        self._vectors.add(chunks, vectors=np.concatenate(vectors))
+        self._store_sentences(sentences)
 
     def _store_sentences(self, vectors: Mapping[str, bytes]) -> None:
         with self._store.write() as session:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select
 
 from core.datasets.ingest.deciding import decide, moves_after_reading
-from core.datasets.ingest.executor import Executor
+from core.datasets.ingest.executor import Executor, InThisProcess
 from core.datasets.ingest.progress import Outcome, Progress, Refusal, Report
 from core.datasets.ingest.reading import Cut, Reading, Task, read_dataset, read_whole
 from core.datasets.ingest.registry import (
@@ -92,7 +93,12 @@ class Intake:
     def read_all(self, tasks: Sequence[Task], executor: Executor, *, outcome: Outcome, report: Report) -> None:
         """Read datasets and store their chunks; small ones by the executor, many of them in one transaction."""
         shelf, done = list[Reading](), 0
-        for reading in self._readings(tasks, executor):
+
+        def tick(dataset_id: str) -> None:
+            report(Progress(dataset_id, "read", done, len(tasks)))
+
+        watched = [replace(task, tick=partial(tick, task.source.card.id)) for task in tasks]
+        for reading in self._readings(watched, executor):
             done += 1
             report(Progress(reading.task.source.card.id, "read", done, len(tasks)))
             if reading.problems:
@@ -110,7 +116,10 @@ class Intake:
             report(Progress(shelf[-1].task.source.card.id, "stored", done, len(tasks)))
 
     def _readings(self, tasks: Sequence[Task], executor: Executor) -> Iterator[Reading]:
-        yield from executor.map(read_whole, [task for task in tasks if task.files.bytes <= SMALL_BYTES])
+        small = [task for task in tasks if task.files.bytes <= SMALL_BYTES]
+        if not isinstance(executor, InThisProcess):
+            small = [replace(task, tick=None) for task in small]
+        yield from executor.map(read_whole, small)
         for task in tasks:
             if task.files.bytes > SMALL_BYTES:
                 yield self._read_streaming(task)
@@ -123,7 +132,7 @@ class Intake:
             with self._store.write() as session:
                 delete_chunks(session, [(task.source.card.id, task.version)])
             return reading
-        return replace(reading, scan=task.scan and task.scan(self._texts(task.version)))
+        return replace(reading, scan=task.scanned(self._texts(task.version)))
 
     def _texts(self, version: str) -> Iterator[str]:
         query = select(ChunkRow.text).where(ChunkRow.version == version).order_by(ChunkRow.position)

@@ -4,7 +4,7 @@ Runs in this process or in a worker; what it needs and gives can be sent between
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from core.datasets.ingest.sources import Files, Source
@@ -23,6 +23,7 @@ MAX_PROBLEMS = 100
 CARD_COLUMNS = 40  # described in a table's card; the others are named
 TAKE = 1_000  # chunks handed over at a time
 CARD_PLACES = 64  # positions kept for a table's card, which is written after its rows were read and stands before them
+TICK = 256  # rows or passages between two ticks
 LARGE_TABLE = 32  # row groups; those of a larger table are found by their words alone, its card by meaning too
 
 Take = Callable[[list["Cut"]], None]
@@ -42,6 +43,7 @@ class Task:
 
     Attributes:
         skip_bad: Leave out rows and files that can't be read, and report them; else the first refuses the dataset.
+        tick: Called often while it is read in the process that ingests; what it raises stops the reading.
     """
 
     source: Source
@@ -50,6 +52,17 @@ class Task:
     skip_bad: bool
     tables: TableStore | None
     scan: Scan | None = None
+    tick: Callable[[], None] | None = None
+
+    def scanned(self, texts: Iterable[str]) -> ScanResult | None:
+        """Return what the scan finds in the dataset's texts; None without a scan."""
+        return None if self.scan is None else self.scan(self._ticking(texts))
+
+    def _ticking(self, texts: Iterable[str]) -> Iterator[str]:
+        for text in texts:
+            if self.tick is not None:
+                self.tick()
+            yield text
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +92,7 @@ def read_whole(task: Task) -> Reading:
     reading = read_dataset(task, take=cuts.extend)
     if reading.refused:
         return reading
-    return replace(reading, cuts=tuple(cuts), scan=task.scan and task.scan(cut.chunk.text for cut in cuts))
+    return replace(reading, cuts=tuple(cuts), scan=task.scanned(cut.chunk.text for cut in cuts))
 
 
 def read_dataset(task: Task, *, take: Take) -> Reading:
@@ -109,6 +122,7 @@ class _State:
     """Where reading is. A passage that stands twice at one place becomes one chunk."""
 
     task: Task
+    seen_rows: int = 0
     position: int = 0
     count: int = 0
     waiting: list[Cut] = field(default_factory=list)
@@ -125,11 +139,20 @@ class _State:
 
     def add(self, part: TextPart | TablePart, take: Take) -> None:
         """Cut a part."""
+        self.seen_rows = 0
+        self._tick()
         if isinstance(part, TablePart):
             self._add_table(part, take)
             return
         for passage in part.passages:
             self._put(passage, take, by_meaning=True)
+            self._tick()
+
+    def _tick(self) -> None:
+        """Tick at each part and at every so many of its rows or passages."""
+        if self.task.tick is not None and self.seen_rows % TICK == 0:
+            self.task.tick()
+        self.seen_rows += 1
 
     def hand_over(self, take: Take) -> None:
         """Hand over what waits."""
@@ -165,6 +188,7 @@ class _State:
         held: list[Passage] = []
         small = True
         for row in part.rows:
+            self._tick()
             profiler.add(row)
             held += groups.add(row)
             if len(held) > LARGE_TABLE:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.datasets.card import CARD_NAME, DatasetCard, load_card
+from core.datasets.card import CARD_NAME, DatasetCard, id_of, load_card
 from core.datasets.readers import list_files
 from core.errors import DatasetError
 from core.rag.chunking import FORMAT
@@ -88,12 +88,11 @@ def derive_card(path: Path, *, title: str = "", licence: str = "", tier: str = "
     Raises:
         DatasetError: The name gives no id, or a value is not one that a card may have.
     """
-    slug = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:80].strip("-")
     words = re.sub(r"[-_\s]+", " ", path.stem).strip()
     name = title or words[:1].upper() + words[1:]
     try:
         return DatasetCard(
-            id=slug,
+            id=id_of(path.stem),
             title=name,
             description=f"{name}, from {path.name}.",
             category=category or "General Knowledge",  # type: ignore[arg-type]

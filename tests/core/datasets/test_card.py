@@ -1,8 +1,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
-from core.datasets.card import MAX_CARD_BYTES, load_card
+from core.datasets.card import MAX_CARD_BYTES, id_of, load_card
+from core.datasets.described import build_card
+from core.datasets.ingest.sources import derive_card
 from core.errors import DatasetError
 
 CARD = """id: travel-policy
@@ -72,3 +75,26 @@ def test_missing_huge_and_unreadable_cards_are_errors(tmp_path: Path) -> None:
         load_card(tmp_path)
     with pytest.raises(DatasetError, match="at most"):
         load_card(write(tmp_path, "#" * (MAX_CARD_BYTES + 1)))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Café Größe 2025", "cafe-grosse-2025"),
+        ("jobs", "jobs-data"),
+        ("Jobs!", "jobs-data"),
+        ("日本", ""),
+        ("a" * 99, "a" * 80),
+    ],
+)
+def test_one_name_gives_one_id_wherever_it_comes_from(name: str, expected: str) -> None:
+    assert id_of(name) == expected
+    if expected:
+        assert derive_card(Path(f"{name}.csv")).id == build_card(name=name).id == expected
+
+
+def test_id_that_the_api_means_something_else_by_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "dataset.yaml"
+    path.write_text(yaml.safe_dump(build_card(name="Jobs").model_dump() | {"id": "jobs"}))
+    with pytest.raises(DatasetError, match="jobs-data"):
+        load_card(path)

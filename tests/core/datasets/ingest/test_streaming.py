@@ -1,8 +1,11 @@
 from pathlib import Path
 
+import pytest
+
 from core.datasets.card import DatasetCard
 from core.datasets.ingest.intake import SMALL_BYTES
-from core.datasets.ingest.reading import LARGE_TABLE, TAKE
+from core.datasets.ingest.progress import Progress
+from core.datasets.ingest.reading import LARGE_TABLE, TAKE, TICK
 from core.datasets.ingest.sources import Source
 from tests.core.datasets.ingest.home import Home
 
@@ -44,3 +47,20 @@ def test_large_dataset_streams_into_the_store_and_a_bad_one_leaves_nothing(tmp_p
     assert outcome.chunks > LARGE_TABLE
     assert len(held["vectors"]) == sum(by_meaning for *_, by_meaning, _ in held["chunks"]) < 10
     assert [len(rows) for rows in held["tables"].values()] == [ROWS]
+
+
+def test_ingest_can_be_stopped_between_rows_of_one_file_and_goes_on_later(tmp_path: Path) -> None:
+    sources = [Source(CARD, write_table(tmp_path / "big.csv"))]
+    home, seen = Home(tmp_path / "home"), list[Progress]()
+
+    def stop(step: Progress) -> None:
+        seen.append(step)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        home.ingest_sources(sources, progress=stop)
+    assert [(step.stage, step.done) for step in seen] == [("read", 0)] * 3
+    assert ROWS > 2 * TICK
+    assert home.holds()["active"] == [("big", None)]
+    assert home.ingest_sources(sources).added == ["big"]
