@@ -1,7 +1,8 @@
 """Identifiers that HIPAA's safe harbour lists (45 CFR 164.514(b)(2)) beyond names, contacts, accounts and addresses.
 
 Dates count when a word before them says that they are of a person's life or care, not when a sentence tells of someone's
-birth or death. A photo is found by the name of its file alone; its picture is not looked at.
+birth or death. Ids of things ("ticket id 17") are told apart by the word before them
+alone. A photo is found by the name of its file alone; its picture is not looked at.
 """
 
 # ruff: noqa: E501 - a pattern is read as one line
@@ -10,9 +11,13 @@ import re
 
 from stdnum import imei
 
-from governance.rails.pattern_rail import Rule, rule
-from governance.rails.pii_named import DATE, SAYS, named
+from governance.rails.pattern_rail import WINDOW, Rule, rule
+from governance.rails.pii_named import DATE, ID, SAYS, named
 
+_THINGS = "ticket|order|product|item|article|part|device|machine|model|error|event|log|commit|issue|bug|build|asset|request|run|row|node|page|file|document|dataset|transaction|trace|session|job|task|invoice|booking|thread|message|channel|video|sensor|station|patch|project|course|group|slide"
+# A key of JSON and a part of an address ("?id=7") name things, too.
+_NOT_A_THING = "".join(f"(?<!{thing}[ _-])" for thing in _THINGS.split("|")) + r"(?<![A-Za-z?&\"'])"
+_IN_ADDRESS = re.compile(r"[/?&#]\S*\Z")
 _SOME_DIGIT = r"(?=[A-Z/-]{0,8}[0-9])"
 _PLATES = "licen[sc]e plate|number plate|plate number|vehicle registration|registration plate|kennzeichen|immatriculation|matrícula"
 _VIN_VALUES = dict(
@@ -141,6 +146,15 @@ def _thing_rules() -> list[Rule]:
 def _person_rules() -> list[Rule]:
     return [
         rule(
+            "personal_id",
+            0.85,
+            rf"{_NOT_A_THING}(?:ids?|identification|identifier)(?![A-Za-z]){SAYS}(?<![A-Za-z0-9])(?P<span>{ID})(?![A-Za-z0-9])",
+            end_of=_outside_address,
+            needs="0123456789",
+            words=("id",),
+            ignore_case=True,
+        ),
+        rule(
             "personal_url",
             0.85,
             r"(?<![\w.])(?P<span>(?:https?://)?(?:[a-z]{1,3}\.)?(?:linkedin\.com/in/|facebook\.com/(?:profile\.php\?id=|people/)|tiktok\.com/@)[\w.%-]{2,30})",
@@ -174,6 +188,12 @@ def _person_rules() -> list[Rule]:
             _SOME_DIGIT + r"[A-Z]{0,4}[-/]?[0-9][0-9A-Z/-]{3,15}",
         ),
     ]
+
+
+def _outside_address(match: re.Match[str]) -> int | None:
+    """Return the match's end, unless the word before it is a part of a web address ("/page?user_id=1234567")."""
+    before = match.string[max(0, match.start("span") - WINDOW) : match.start("span")]
+    return None if _IN_ADDRESS.search(before) else match.end("span")
 
 
 def _imei_end(match: re.Match[str]) -> int | None:

@@ -1,4 +1,4 @@
-"""Forms that the rules of the rail `pii` share: a value that a word before it names, and how dates are written."""
+"""Forms that the rules for personal data share: a value that a word before it names, how dates and ids are written."""
 
 # ruff: noqa: E501 - a pattern is read as one line
 
@@ -18,6 +18,7 @@ SAYS = (
     r"(?:[ \t:#=.,'\"()*|_`-]"
     r"|(?<![A-Za-z])(?:number|no|num|nr|is|was|id|my|the|of|s|card|patient|code)(?![A-Za-z])){0,8}"
 )
+ID = r"(?=[A-Z/_-]{0,10}[0-9])(?!(?:19|20)[0-9]{2}(?![\w-]))[A-Z0-9](?:[A-Z0-9]|[/_-](?=[A-Z0-9])){3,29}"
 
 
 def named(

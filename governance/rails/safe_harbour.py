@@ -2,12 +2,10 @@
 
 HIPAA's safe harbour lists them (45 CFR 164.514(b)(2)(i), letters A to C, N and R). Most answers need them, so below the
 level `maximum` it looks only at what users write, where the guard model reads every word anyway, and the policy masks
-only ids and dates of births there. Names and places are found by the guard model: English, capitals or not, well-known
-people and places like any other; `benchmarks/pii.py` measures it. It doesn't know whom "she" stands for. Organisations,
-dates of other things than births and ids of things ("ticket id 17") are told apart by the word before them alone.
+only dates of births there. Names and places are found by the guard model: English, capitals or not, well-known people
+and places like any other; `benchmarks/pii.py` measures it. It doesn't know whom "she" stands for, and organisations and
+dates of other things than births are none of its categories.
 """
-
-# ruff: noqa: E501 - a pattern is read as one line
 
 import re
 from collections import OrderedDict
@@ -19,7 +17,7 @@ from typing import Protocol
 from core.schema import digest_of
 from governance.rails.fold import fold
 from governance.rails.pattern_rail import PatternRail, describe, last_word, rule
-from governance.rails.pii_named import DATE, SAYS
+from governance.rails.pii_named import DATE, ID, SAYS
 from governance.schema import Finding
 
 LEAST = 0.2  # from which probability on a name counts; chosen on WNUT17's development rows
@@ -27,10 +25,6 @@ KEPT = 4096  # sentences whose findings are remembered, by digest
 _KINDS = {"PERSON": "person", "LOCATION": "place"}
 _SENTENCE = re.compile(r"[^\n]*?(?:[.!?…。！？][\"'”’)\]]*(?=\s)|(?=\n)|\Z)\s*")
 _LABEL = re.compile(r"\[[A-Z][A-Z_]*_[0-9]+\]")  # a mask
-_ID = r"(?=[A-Z/_-]{0,10}[0-9])(?!(?:19|20)[0-9]{2}(?![\w-]))[A-Z0-9](?:[A-Z0-9]|[/_-](?=[A-Z0-9])){3,29}"
-_THINGS = "ticket|order|product|item|article|part|device|machine|model|error|event|log|commit|issue|bug|build|asset|request|run|row|node|page|file|document|dataset|transaction|trace|session|job|task|invoice|booking|thread|message|channel|video"
-# A key of JSON and a part of an address ("?id=7") name things, too.
-_NOT_A_THING = "".join(f"(?<!{thing}[ _-])" for thing in _THINGS.split("|")) + r"(?<![A-Za-z?&\"'])"
 _RULES = [
     rule("web_address", 0.8, r"(?<![\w@.])(?P<span>(?:https?://|www\.)[^\s<>\"'|)\]]{2,}[\w/=-])", needs=".:"),
     rule(
@@ -50,17 +44,9 @@ _RULES = [
         ignore_case=True,
     ),
     rule(
-        "personal_id",
-        0.85,
-        rf"{_NOT_A_THING}(?:ids?|identification|identifier)(?![A-Za-z]){SAYS}(?<![A-Za-z0-9])(?P<span>{_ID})(?![A-Za-z0-9])",
-        needs="0123456789",
-        words=("id",),
-        ignore_case=True,
-    ),
-    rule(
         "identifying_number",
         0.8,
-        rf"(?<![A-Za-z])(?:id|ids|identification|identifier|number|no\.|nr\.|num|ref|reference|code|serial|#)(?![A-Za-z]){SAYS}(?<![A-Za-z0-9])(?P<span>{_ID})(?![A-Za-z0-9])",
+        rf"(?<![A-Za-z])(?:id|ids|identification|identifier|number|no\.|nr\.|num|ref|reference|code|serial|#)(?![A-Za-z]){SAYS}(?<![A-Za-z0-9])(?P<span>{ID})(?![A-Za-z0-9])",
         needs="0123456789",
         ignore_case=True,
     ),

@@ -100,7 +100,7 @@ NATIONAL = [
     Identifier("ec_ci", "cédula", "171430710-3", "cédula 171430710-4"),
     Identifier("ru_inn", "inn", "500100732259", "inn 500100732258"),
     Identifier("nz_ird", "ird", "49-098-576", "ird 49-098-577"),
-    Identifier("Germany, tax", "Steuer-ID", "15551482145", "Steuer-ID 15551482146"),
+    Identifier("Germany, tax", "Steuer-ID", "15551482145", "Steuer 15551482146"),
     Identifier("Spain", "nif", "12345678Z", "12345678A"),
     Identifier("Italy", "codice", "RSSMRA85T10A562S", "RSSMRA85T10A562T"),
     Identifier("Poland", "pesel", "44051477356", "pesel 44051477357"),
@@ -170,3 +170,29 @@ def test_what_lies_before_the_edge_never_changes_at_any_cut(text: str) -> None:
         assert {f.start for f in whole if f.start < edge} <= {f.start for f in early}
         settled = [[f for f in found if f.end <= edge and f.end < cut] for found in (early, whole)]
         assert settled[0] == settled[1]
+
+
+@pytest.mark.parametrize(
+    ("category", "value", "text"),
+    [
+        ("personal_id", "A-12345", "Her ID number is A-12345."),
+        ("personal_id", "77-1234-A", "The tenant has the id 77-1234-A."),
+    ],
+)
+def test_id_of_a_person_is_found(category: str, value: str, text: str) -> None:
+    start = text.index(value)
+    assert (category, start, start + len(value)) in {(f.category, f.start, f.end) for f in PII.inspect(text)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The ticket id is T-12345.",
+        '{"id": "T-1001"}',
+        "See /page?id=1234567.",
+        "http://example.org/detail?patch_id=101226&group_id=5470",
+        "https://example.org/edit#slide=id.g4c4e3bde85_0_74",
+    ],
+)
+def test_id_of_a_thing_is_no_id_of_a_person(text: str) -> None:
+    assert "personal_id" not in {f.category for f in PII.inspect(text)}
