@@ -70,6 +70,13 @@ class Settings(BaseSettings):
     )
     max_upload_mb: int = Field(default=512, ge=1, le=65_536, description="Size that one upload of files may have.")
 
+    import_timeout_s: float = Field(
+        default=300.0, gt=0, le=86_400, description="How long fetching a dataset by its address may take."
+    )
+    import_private_addresses: bool = Field(
+        default=False, description="Also fetch datasets from addresses that are not public, such as this network's."
+    )
+
     guard_model: str = Field(
         default="bundled",
         min_length=1,

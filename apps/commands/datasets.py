@@ -1,6 +1,8 @@
 """`promethios datasets`: list, show, add, remove."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,11 +12,14 @@ from rich.table import Table
 from apps.commands.ingest_bar import IngestBar
 from apps.commands.opening import err, opened_records, opened_workbench, out
 from core.datasets.catalog import get_dataset, list_chunks, list_datasets
+from core.datasets.ingest.download import Limits, is_address
 from core.datasets.ingest.executor import open_executor
-from core.datasets.ingest.naming import sources_at
+from core.datasets.ingest.naming import source_from, sources_at
 
 if TYPE_CHECKING:
+    from core.config import Settings
     from core.datasets.ingest.progress import Outcome
+    from core.datasets.ingest.sources import Source
 
 SHOWN_PROBLEMS = 5
 SHOWN_REFUSALS = 20
@@ -46,7 +51,9 @@ def show(dataset_id: str, chunks: Annotated[int, typer.Option(help="How many chu
 
 @app.command()
 def add(
-    paths: Annotated[list[Path], typer.Argument(help="Folders, files, ZIP archives, or copies of collections.")],
+    paths: Annotated[
+        list[str], typer.Argument(help="Folders, files, ZIP archives, copies of collections, or addresses of files.")
+    ],
     title: Annotated[str, typer.Option(help="Title of data that has no card.")] = "",
     licence: Annotated[str, typer.Option(help="Licence of data that has no card; unknown if not said.")] = "",
     tier: Annotated[str, typer.Option(help="Who may use data that has no card; internal if not said.")] = "",
@@ -61,8 +68,9 @@ def add(
     """Read, check, embed and index datasets; unchanged ones are left as they are, an interrupted run goes on."""
     if executor not in ("local", "ray"):
         raise typer.BadParameter("The executor is local or ray.")
-    with opened_workbench() as workbench:
-        found = [sources_at(path, title=title, licence=licence, tier=tier, category=category) for path in paths]
+    said = {"title": title, "licence": licence, "tier": tier, "category": category}
+    with opened_workbench() as workbench, TemporaryDirectory() as folder:
+        found = _found(paths, Path(folder), workbench.records.settings, said)
         sources = [source for those, _ in found for source in those]
         count = workers or workbench.records.settings.ingest_workers
         with open_executor("ray" if executor == "ray" else "local", workers=count) as where, IngestBar(err) as bar:
@@ -102,6 +110,22 @@ def remove(dataset_id: str) -> None:
     with opened_workbench() as workbench:
         workbench.datasets.remove(dataset_id)
         out.print(f"Removed {dataset_id}. Past turns keep the digests of what they cited.")
+
+
+def _found(
+    given: Sequence[str], folder: Path, settings: "Settings", said: dict[str, str]
+) -> "list[tuple[list[Source], Path | None]]":
+    """Return the datasets that each path or address means, and the collection that they make up, if any."""
+    limits = Limits(settings.max_upload_mb * 1_000_000, settings.import_timeout_s, settings.import_private_addresses)
+    found: list[tuple[list[Source], Path | None]] = []
+    for number, each in enumerate(given):
+        if is_address(each):
+            own = folder / str(number)
+            own.mkdir()
+            found.append(([source_from(each, own, limits, said=said)], None))
+        else:
+            found.append(sources_at(Path(each), **said))
+    return found
 
 
 def _print_outcome(outcome: "Outcome") -> None:

@@ -1,10 +1,13 @@
-"""Tells which datasets a path means: a folder with a card, folders of them, a collection, or files without a card."""
+"""Tells which datasets a path or address means: a folder with a card, folders of them, a collection, or bare files."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from core.datasets.card import CARD_NAME, DatasetCard
 from core.datasets.collections import is_collection, read_collection
 from core.datasets.croissant import read_description
+from core.datasets.ingest.download import Limits, download
 from core.datasets.ingest.sources import Source, derive_card, folder_sources, refuse_twins, source_at
 from core.errors import DatasetError
 
@@ -49,6 +52,24 @@ def sources_at(
     except ValueError as exc:
         raise DatasetError(f"{path} can't have what was stated: {exc}") from exc
     return [Source(card, path)], None
+
+
+def source_from(url: str, folder: Path, limits: Limits, *, said: Mapping[str, str]) -> Source:
+    """Fetch a file or archive into a folder, and return the dataset that it is; its card names address and digest.
+
+    Args:
+        url: An http or https address.
+        folder: Kept until the dataset was ingested.
+        limits: What the download may take.
+        said: What `sources_at` takes beside the path.
+
+    Raises:
+        DatasetError: It can't be fetched, or a value is not one that a card may have.
+    """
+    fetched = download(url, folder, limits)
+    [source], _ = sources_at(fetched.path, **said)
+    origin = f"{fetched.url[:3900]} (sha256:{fetched.sha256})"
+    return replace(source, card=source.card.model_copy(update={"source": origin}))
 
 
 def _refuse_stated(path: Path, stated: bool) -> None:
