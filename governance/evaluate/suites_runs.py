@@ -17,6 +17,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.schema import digest_of
+from core.store.sync import sync_folder
 from governance.errors import InputError
 from governance.evaluate.suites import RowId, problems_of
 from governance.evaluate.suites_asking import Mode
@@ -155,7 +156,7 @@ def begun(path: Path, header: RunHeader) -> Iterator[BinaryIO]:
     with os.fdopen(descriptor, "r+b") as file:
         _lock(file, path)
         append_line(file, header)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         yield file
 
 
@@ -195,14 +196,6 @@ def append_line(file: BinaryIO, line: BaseModel) -> None:
         os.fsync(file.fileno())
     except OSError as exc:
         raise InputError(f"The run can't be written: {exc}. Free some space and go on with --resume.") from exc
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def cut_to_complete_lines(file: BinaryIO, path: Path) -> Run:
@@ -250,6 +243,7 @@ def write_summary(run: Run, path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+        sync_folder(path.parent)
     except OSError as exc:
         raise InputError(
             f"The summary {path} can't be written: {exc}. Free some space and go on with --resume."

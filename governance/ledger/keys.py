@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from core.store.sync import sync_folder
 from governance.errors import LedgerError, VerificationError
 from governance.ledger.notes import KEY_BYTES, Signer, create_signer, parse_signer
 
@@ -80,7 +81,7 @@ def adopt_next_signer(folder: Path, signer: Signer) -> None:
         # Last: as long as the next key's file is there, whoever opens the ledger does all of this again.
         with suppress(FileNotFoundError):
             (folder / NEXT_KEY).replace(folder / SIGNING_KEY)
-        _sync_folder(folder)
+        sync_folder(folder)
 
 
 def load_master_key(folder: Path, setting: str | None, *, random_bytes: RandomBytes = os.urandom) -> bytes:
@@ -130,15 +131,7 @@ def _create_file(path: Path, text: str, *, mode: int) -> None:
             path.hardlink_to(draft)
     finally:
         draft.unlink()
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 def _read_private(path: Path) -> str:

@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+from core.store.sync import sync_folder
 from governance.errors import LedgerError
 
 KEPT = 500  # the newest notes that are compared with; older ones stay in the folder
@@ -61,5 +62,6 @@ class WitnessFolder:
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)
+            sync_folder(self._folder)
         except OSError as exc:
             raise LedgerError(f"The witness at {self._folder} can't be written: {exc}.") from exc
