@@ -108,6 +108,8 @@ def test_getting_started_notebook_runs(seeded_home: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert "answered - " in done.stdout
     assert "Compliance rate: 1.00 (n=1)" in done.stdout
+    assert "Found 1, by tier {'internal': 1}" in done.stdout
+    assert "20 rows judged" in done.stdout
 
 
 def _code(path: Path) -> str:
