@@ -24,6 +24,7 @@ from core.rag.embedding import Embedder, Vectors
 from core.rag.fusion import fuse_scores
 from core.rag.lexical import open_lexical
 from core.rag.vectors import open_vectors
+from governance.scorecard import wilson
 
 WEIGHTS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 1.0)
 ADDED = 250  # cards at a time
@@ -78,7 +79,10 @@ def main() -> None:
             orders.append([i for i, _ in index.search(text, dataset_ids=None, top_k=max(AT), vector=vector)])
             times.append((time.perf_counter() - start) * 1000)
         print(f"\nReported on {len(reporting)} questions about other tables, with {DENSE_WEIGHT}")
-        print(" " * 6 + "".join(f"{recall(reporting, orders, at):8.3f}" for at in AT))
+        for at in AT:
+            share, n = recall(reporting, orders, at), len(reporting)
+            low, high = wilson(round(share * n), n)
+            print(f"first {at:3}: {share:.3f} of {n}, 95 % {low:.3f} to {high:.3f}")
         print(
             f"search without the query's vector: p50 {np.median(times):.1f} ms, p95 {np.percentile(times, 95):.1f} ms"
         )

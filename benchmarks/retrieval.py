@@ -1,17 +1,25 @@
 """Times retrieval over the starter datasets, all attached, stage by stage: `python -m benchmarks.retrieval`.
 
-Quality is printed beside speed, from the questions that ship. It measures no language model.
+Quality is printed beside speed, from the questions that ship. With `--home FOLDER`, such as `benchmarks.ingest --keep`
+leaves, questions of WikiTableQuestions are asked to all datasets there instead, alone and ten at once; the folder of
+public data is EVALDATA. It measures no language model.
 """
 
+import argparse
+import csv
 import json
+import os
+import random
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from sqlalchemy import func, select
 
 from benchmarks.machine import describe_machine
 from core.config import Settings
@@ -26,13 +34,59 @@ from core.rag.search import DEPTH
 from core.rag.vectors import open_vectors
 from core.schema import Message, Retrieval
 from core.store.migrate import open_store
+from core.store.tables import ChunkRow, Dataset
+from governance.wiring import open_workbench
 
 DATA = Path(__file__).parents[1] / "data"
+QUESTIONS = Path(os.environ.get("EVALDATA", "evaldata")) / "qa" / "wikitablequestions_train.tsv"
 TOP_K = 4
+AT_ONCE = 10
+ASKED = 150
 Result = TypeVar("Result")
 
 
 def main() -> None:
+    """Measure the folder that was named, or the starter datasets."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, help="a data folder with many datasets")
+    chosen = parser.parse_args()
+    if chosen.home:
+        measure_home(chosen.home)
+    else:
+        measure_starter()
+
+
+def measure_home(home: Path) -> None:
+    """Ask all datasets of a data folder, as an agent that may use them all does."""
+    with QUESTIONS.open(newline="", encoding="utf-8") as file:
+        asked = [row["utterance"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
+    asked = random.Random(7).sample(asked, 2 * ASKED)
+    bench = open_workbench(Settings(home=home))
+    with bench.records.store.read() as session:
+        everything = sorted(session.scalars(select(Dataset.id).where(Dataset.state == "indexed")))
+        chunks = session.scalar(select(func.count()).select_from(ChunkRow))
+
+    def ask(question: str) -> float:
+        return timed(bench.retriever.retrieve, [Message("user", question)], dataset_ids=everything, top_k=TOP_K)[1]
+
+    print(describe_machine())
+    print(f"{len(everything)} datasets, {chunks} chunks; {ASKED} questions each; ms")
+    print(f"{'':28}{'p50':>8}{'p95':>8}{'cpu':>8}")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for name, questions, run in (
+            ("first, one after the other", asked[:ASKED], map),
+            ("one after the other", asked[ASKED:], map),
+            ("the same again", asked[ASKED:], map),
+            (f"{AT_ONCE} at once", asked[ASKED:], pool.map),
+        ):
+            used = time.process_time()
+            times = list(run(ask, questions))
+            cpu = (time.process_time() - used) * 1000 / len(questions)
+            print(f"{name:28}" + "".join(f"{ms:8.1f}" for ms in (*np.percentile(times, [50, 95]), cpu)), flush=True)
+    bench.close()
+
+
+def measure_starter() -> None:
     """Ingest into a new folder, ask every question, print the tables."""
     rows = [json.loads(line) for line in (DATA / "questions" / "starter.jsonl").read_text().splitlines()]
     with tempfile.TemporaryDirectory() as home:

@@ -46,6 +46,7 @@ class _Meanings:
     """Vectors of cards in memory, as of the mark that a writer left; row n is the one of `ids[n]`."""
 
     mark: str
+    rows: Mapping[str, int]
     ids: Sequence[str]
     vectors: Vectors
     scopes: dict[tuple[str, ...], "_Meanings"] = field(default_factory=dict)
@@ -61,7 +62,7 @@ class _Meanings:
                 self.scopes.clear()
             wanted = set(key)
             rows = [row for row, each in enumerate(self.ids) if each in wanted]
-            found = self.scopes[key] = _Meanings(self.mark, [self.ids[row] for row in rows], self.vectors[rows])
+            found = self.scopes[key] = _meanings(self.mark, [self.ids[row] for row in rows], self.vectors[rows])
         return found
 
 
@@ -132,8 +133,9 @@ class CardIndex:
         else:
             held = meanings.within(dataset_ids)
             cosines = held.vectors @ vector
-            best = set(np.argsort(-cosines, kind="stable")[:top_k].tolist())
-            dense = {i: float(cosines[n]) for n, i in enumerate(held.ids) if n in best or i in lexical}
+            best = np.argsort(-cosines, kind="stable")[:top_k].tolist()
+            rows = {held.ids[n]: n for n in best} | {i: held.rows[i] for i in lexical if i in held.rows}
+            dense = {i: float(cosines[n]) for i, n in rows.items()}
         lexical |= self._lexical.scores(words, ids=[i for i in dense if i not in lexical])
         return dense, lexical
 
@@ -145,7 +147,7 @@ class CardIndex:
             batches = [(ids, vectors) for ids, vectors, _ in self._vectors.export_all()]
             none = np.empty((0, DIMENSIONS), dtype=np.float32)
             vectors = np.concatenate([none, *(vectors for _, vectors in batches)])
-            self._meanings = _Meanings(mark, [i for ids, _ in batches for i in ids], vectors)
+            self._meanings = _meanings(mark, [i for ids, _ in batches for i in ids], vectors)
         return self._meanings
 
 
@@ -175,6 +177,10 @@ def card_text(*, description: str, columns: Mapping[str, Sequence[str]]) -> str:
         " ".join(value for values in columns.values() for value in values)[:MAX_CELLS],
     )
     return "\n".join(lines)
+
+
+def _meanings(mark: str, ids: Sequence[str], vectors: Vectors) -> _Meanings:
+    return _Meanings(mark, {each: row for row, each in enumerate(ids)}, ids, vectors)
 
 
 def _subject(query: str) -> str:

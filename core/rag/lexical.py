@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tantivy
@@ -24,6 +24,7 @@ from core.schema import Chunk
 WRITER_BYTES = 32_000_000
 HEADING_BOOST = 0.6  # how much a word in the heading counts beside the same word in the text
 MAX_TERMS = 64
+SCOPES = 4  # lists of versions whose filter is remembered
 _STOPPED = """
 a about after all also am an and any are as at be because been before being between both but by can could did do
 does doing each either else ever every for from further get gets got had has have having he her here hers him his
@@ -79,6 +80,7 @@ class _Snapshot:
     commit: bytes
     searcher: tantivy.Searcher
     versions: frozenset[str]
+    scopes: dict[tuple[str, ...], Sequence[_Clause]] = field(default_factory=dict)
 
 
 class LexicalIndex:
@@ -133,14 +135,22 @@ class LexicalIndex:
         """Return the best chunks of these versions, of all when None, as (chunk id, BM25 score), best first."""
         with _as_retrieval_error("searched"):
             seen = self._snapshot()
-            others = seen.versions.difference(seen.versions if versions is None else versions)
-            if not others:
-                return self._ranked(text, seen, top_k=top_k)
-            if versions is not None and len(others) < len(versions):
-                within = (tantivy.Occur.MustNot, self._any_of("version", others))
+            within = () if versions is None else self._scope(seen, tuple(versions))
+            return self._ranked(text, seen, *within, top_k=top_k)
+
+    def _scope(self, seen: _Snapshot, versions: tuple[str, ...]) -> Sequence[_Clause]:
+        """Return what leaves other versions out; what was asked for last is remembered."""
+        clauses = seen.scopes.get(versions)
+        if clauses is None:
+            others = seen.versions.difference(versions)
+            if len(others) < len(versions):
+                clauses = [(tantivy.Occur.MustNot, self._any_of("version", others))] if others else []
             else:
-                within = self._within("version", seen.versions - others)
-            return self._ranked(text, seen, within, top_k=top_k)
+                clauses = [self._within("version", seen.versions - others)]
+            if len(seen.scopes) >= SCOPES:
+                seen.scopes.clear()
+            seen.scopes[versions] = clauses
+        return clauses
 
     def scores(self, text: str, *, ids: Sequence[str]) -> dict[str, float]:
         """Return the BM25 scores of those of these chunks that hold a word of the text, as `search` gives them."""

@@ -55,6 +55,7 @@ class VectorIndex:
         collection: str = COLLECTION,
         mark: Path | None = None,
         held_bytes: int = HELD_BYTES,
+        graph: CreateHNSWConfiguration = GRAPH,
     ) -> None:
         """Take what opens Chroma, and how to use it.
 
@@ -63,7 +64,9 @@ class VectorIndex:
             collection: The set of vectors.
             mark: The file in which writers of an embedded Chroma leave their mark; None for a server.
             held_bytes: The most that is held in memory.
+            graph: Of a collection that is made anew.
         """
+        self._graph = graph
         self._held = HeldVectors(held_bytes)
         self._large: set[str] = set()  # versions of more than HELD vectors
         self._connect = connect
@@ -101,27 +104,32 @@ class VectorIndex:
         if not versions or top_k < 1:
             return []
         held = self._held.find(versions)
-        blocks = [held.get(version) or self._load(version) for version in versions]
-        ranked = rank([block for block in blocks if block is not None], vector, top_k=top_k)
-        if large := [version for version, block in zip(versions, blocks, strict=True) if block is None]:
+        missing = [version for version in versions if version not in held and version not in self._large]
+        held |= self._load(missing) if missing else {}
+        ranked = rank([held[version] for version in versions if version in held], vector, top_k=top_k)
+        if large := [version for version in versions if version not in held]:
             ranked += self._ranked(vector, top_k=top_k, where={"version": {"$in": large}})
             ranked = sorted(ranked, key=lambda found: -found[1])[:top_k]
         return ranked
 
-    def _load(self, version: str) -> Block | None:
-        """Read a version's vectors and hold them; None for one of very many."""
-        if version in self._large:
-            return None
+    def _load(self, versions: Sequence[str]) -> dict[str, Block]:
+        """Read vectors and hold them; a version of very many is only noted."""
         self._catch_up()
-        if self.count(version) > HELD:
-            self._large.add(version)
-            return None
-        found = self._read("get", where={"version": version}, include=["embeddings"])
-        order = np.argsort(found["ids"])
-        vectors = np.asarray(found["embeddings"], dtype=np.float16).reshape(-1, DIMENSIONS)[order]
-        block = Block(tuple(found["ids"][n] for n in order), vectors)
-        self._held.keep(version, block)
-        return block
+        found = self._read("get", where={"version": {"$in": list(versions)}}, include=["metadatas"])
+        ids: dict[str, list[str]] = {version: [] for version in versions}
+        for chunk_id, metadata in sorted(zip(found["ids"], found["metadatas"], strict=True), key=lambda row: row[0]):
+            ids[metadata["version"]].append(chunk_id)
+        self._large |= {version for version in versions if len(ids[version]) > HELD}
+        small = [version for version in versions if version not in self._large]
+        vectors = self.vectors_of([chunk_id for version in small for chunk_id in ids[version]])
+        blocks = {}
+        for version in small:
+            there = [chunk_id for chunk_id in ids[version] if chunk_id in vectors]  # all, unless it is being removed
+            rows = np.asarray([vectors[chunk_id] for chunk_id in there], dtype=np.float16).reshape(-1, DIMENSIONS)
+            blocks[version] = Block(tuple(there), rows)
+            if len(there) == len(ids[version]):
+                self._held.keep(version, blocks[version])
+        return blocks
 
     def nearest(self, vector: Vectors, *, ids: Sequence[str] | None, top_k: int) -> list[tuple[str, float]]:
         """Return the nearest of these ids, of all when None, as `search` does; thousands of ids cost little.
@@ -231,7 +239,7 @@ class VectorIndex:
             self._client: Any = self._connect()  # its published type lacks `close`
             self._batch = min(PAGE, self._client.get_max_batch_size())
             self._chunks = self._client.get_or_create_collection(
-                self._collection, embedding_function=None, configuration=CreateCollectionConfiguration(hnsw=GRAPH)
+                self._collection, embedding_function=None, configuration=CreateCollectionConfiguration(hnsw=self._graph)
             )
 
     def _catch_up(self) -> bool:
@@ -251,8 +259,10 @@ class VectorIndex:
             return self._mark.read_text() if self._mark is not None and self._mark.exists() else ""
 
 
-def open_vectors(settings: Settings, *, collection: str = COLLECTION) -> VectorIndex:
-    """Open the index that the settings name.
+def open_vectors(
+    settings: Settings, *, collection: str = COLLECTION, graph: CreateHNSWConfiguration = GRAPH
+) -> VectorIndex:
+    """Open the index that the settings name, with this graph where it is made anew.
 
     Raises:
         RetrievalError: The folder or the server can't be used.
@@ -262,7 +272,7 @@ def open_vectors(settings: Settings, *, collection: str = COLLECTION) -> VectorI
     held_bytes = settings.vectors_memory_mb * 2**20
     if settings.chroma_url is not None:
         url = settings.chroma_url
-        return VectorIndex(lambda: _server(url, quiet), collection=collection, held_bytes=held_bytes)
+        return VectorIndex(lambda: _server(url, quiet), collection=collection, held_bytes=held_bytes, graph=graph)
     folder = settings.data_folder / "chroma"
     with _as_retrieval_error("opened"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -271,6 +281,7 @@ def open_vectors(settings: Settings, *, collection: str = COLLECTION) -> VectorI
         collection=collection,
         mark=folder / f"{MARK}-{collection}",
         held_bytes=held_bytes,
+        graph=graph,
     )
 
 
