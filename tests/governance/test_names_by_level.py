@@ -32,7 +32,7 @@ def test_ids_of_persons_and_births_in_a_question_are_masked_at_every_level(level
     assert "1234" not in text
 
 
-def test_below_maximum_a_ticket_id_stays_and_so_does_what_the_assistant_said() -> None:
-    asked, said = "What happened to ticket id T-1001?", "She was born on 5 May 1970."
+def test_below_maximum_a_ticket_id_stays_and_so_does_whom_the_assistant_named() -> None:
+    asked, said = "What happened to ticket id T-1001?", "Angela Merkel was in Berlin."
     assert check(asked, "standard")[0] == asked
     assert check(said, "standard", role="assistant") == (said, set())

@@ -9,16 +9,8 @@ from tests.governance.test_governance_engine import ACTOR, ENGINE, agent
 DOCS = Path(__file__).parents[3] / "docs" / "policies.md"
 WORDS = {"allow": "stays", "redact": "masked", "block": "refused"}
 NUMBERS = [
-    "us_ssn",
-    "credit_card",
-    "iban",
-    "bank_account",
-    "tax_id",
-    "passport",
-    "driver_license",
-    "medical_record",
-    "health_insurance",
-    "nhs_number",
+    *("us_ssn", "credit_card", "iban", "bank_account", "tax_id", "passport", "driver_license"),
+    *("medical_record", "health_insurance", "nhs_number"),
 ]
 KINDS: dict[str, tuple[str, list[str]]] = {
     "e-mail, phone, postal address": ("pii", ["email", "phone", "postal_address"]),
