@@ -19,6 +19,8 @@ ALL = (
     "scope",
     "tables",
     "ledger",
+    "attacks",
+    "policies",
 )
 
 
