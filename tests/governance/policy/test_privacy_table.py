@@ -27,7 +27,7 @@ SEEN = vocabulary_of(shipped_places())
 
 def categories(rail: str, listed: list[str]) -> set[str]:
     named = {name for other, names in KINDS.values() for name in names if other == rail}
-    return set(listed) or SEEN[rail] - named
+    return set(listed) or set(SEEN[rail] - named)
 
 
 def outcome(rail: str, category: str, stage: Stage, level: str) -> str:
