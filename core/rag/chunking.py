@@ -1,7 +1,9 @@
 """Cuts documents into chunks: by structure first (headings, table rows, records), then by sentences. Pure.
 
 A chunk's text is plain: Markdown's marks are taken off, a table's row reads "Item: Laser cutter | Price: 1,200 USD".
-A sentence, list item or row is never split over two chunks.
+A sentence or list item is never split over two chunks, and a row only where a cell alone is too long for one: then
+between the cell's sentences, whose name each piece repeats. A row of many short cells stays whole, as its cells are
+looked for together.
 """
 
 import re
@@ -14,7 +16,7 @@ from core.schema import Chunk, digest_of
 MAX_WORDS = 160
 ROW_WORDS = 120
 ABOUT = "About this table"
-FORMAT = 4  # raise it when the same file gives other chunks or vectors: every dataset is then ingested again
+FORMAT = 5  # raise it when the same file gives other chunks or vectors: every dataset is then ingested again
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +69,6 @@ def chunk_text(text: str, *, title: str, place: str = "Text") -> list[Passage]:
     return _pack([p for p in paragraphs if p], document=title, place=place)
 
 
-def chunk_table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str, description: str = ""
-) -> list[Passage]:
-    """Return a card that says what the table holds, and its rows in groups; every row repeats the header."""
-    return [
-        *chunk_table_card(header, rows=len(rows), title=title, description=description),
-        *chunk_rows(header, rows, title=title),
-    ]
-
-
 def chunk_table_card(
     header: Sequence[str],
     *,
@@ -123,10 +115,13 @@ class RowGroups:
         self._words = 0
 
     def add(self, row: Sequence[str]) -> list[Passage]:
-        """Take in a row; return the passage before it when the row no longer fits there."""
-        line = _row(self._names, row)
+        """Take in a row; return the passage before it when the row no longer fits there, and a long row's own."""
+        cells = _cells(self._names, row)
+        line = " | ".join(cells)
         words = _words(line)
         done = self.rest() if self._lines and self._words + words > ROW_WORDS else []
+        if words > MAX_WORDS and any(_words(cell) > MAX_WORDS for cell in cells):
+            return [*done, *self._cut(cells)]
         self._lines.append(line)
         self._words += words
         return done
@@ -140,6 +135,18 @@ class RowGroups:
         done = Passage(self._title, f"{self._prefix}{place}", "\n".join(self._lines))
         self._start, self._lines, self._words = end + 1, [], 0
         return [done]
+
+    def _cut(self, cells: Sequence[str]) -> list[Passage]:
+        """Return the parts of a row with a cell that is too long for one passage."""
+        lines: list[str] = []
+        for piece in (piece for cell in cells for piece in _pieces(cell)):
+            if lines and _words(lines[-1]) + _words(piece) <= MAX_WORDS:
+                lines[-1] += f" | {piece}"
+            else:
+                lines.append(piece)
+        place = f"{self._prefix}Row {self._start}"
+        self._start += 1
+        return [Passage(self._title, f"{place}, part {n}", line) for n, line in enumerate(lines, start=1)]
 
 
 def chunk_record(fields: Sequence[tuple[str, str]], *, title: str, place: str) -> list[Passage]:
@@ -162,9 +169,22 @@ def _label(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _row(names: Sequence[str], row: Sequence[str]) -> str:
-    cells = (f"{name}: {' '.join(value.split())}" for name, value in zip(names, row, strict=True) if value.strip())
-    return " | ".join(cells)
+def _cells(names: Sequence[str], row: Sequence[str]) -> list[str]:
+    return [f"{name}: {' '.join(value.split())}" for name, value in zip(names, row, strict=True) if value.strip()]
+
+
+def _pieces(cell: str) -> list[str]:
+    """Return a cell in pieces of at most MAX_WORDS words that all begin with its column's name."""
+    if _words(cell) <= MAX_WORDS:
+        return [cell]
+    name, _, value = cell.partition(": ")
+    pieces: list[str] = []
+    for unit in split_sentences(value):
+        if pieces and _words(pieces[-1]) + _words(unit) <= MAX_WORDS:
+            pieces[-1] += f" {unit}"
+        else:
+            pieces.append(f"{name}: {unit}")
+    return pieces
 
 
 def _words(text: str) -> int:

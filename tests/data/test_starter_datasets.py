@@ -13,7 +13,7 @@ import pytest
 from core.datasets.card import Category, DatasetCard, load_card
 from core.datasets.readers import list_files, read_parts
 from core.datasets.schema import TablePart
-from core.rag.chunking import Passage, chunk_table
+from core.rag.chunking import Passage, chunk_rows, chunk_table_card
 
 DATA = Path(__file__).parents[2] / "data"
 FOLDERS = sorted(path.parent for path in DATA.glob("datasets/*/dataset.yaml"))
@@ -49,7 +49,9 @@ def passages_of(folder: Path) -> list[Passage]:
     found: list[Passage] = []
     for part in read_parts(folder):
         if isinstance(part, TablePart):
-            found += chunk_table(part.header, list(part.rows), title=part.title)
+            rows = list(part.rows)
+            found += chunk_table_card(part.header, rows=len(rows), title=part.title)
+            found += chunk_rows(part.header, rows, title=part.title)
         else:
             found += part.passages
     return found

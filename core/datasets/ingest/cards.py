@@ -15,7 +15,7 @@ from core.store.tables import ChunkRow, Dataset, DatasetSource
 MAX_COLUMNS = 500
 PAGE = 64  # cards added together
 ROWS = 100
-_ROWS = re.compile(r"Rows? \d+(-\d+)?$")
+_ROWS = re.compile(r"Rows? \d+(-\d+|, part \d+)?$")
 
 
 def card_of(title: str, description: str, chunks: Iterable[Chunk]) -> CardText | None:

@@ -11,7 +11,8 @@ from core.rag.chunking import (
     Passage,
     chunk_markdown,
     chunk_record,
-    chunk_table,
+    chunk_rows,
+    chunk_table_card,
     chunk_text,
     number_chunks,
     searchable_text,
@@ -114,8 +115,9 @@ def test_parts_keep_every_sentence_whole_and_in_order(lengths: list[int]) -> Non
 
 
 def test_table_has_a_card_and_rows_that_repeat_the_header() -> None:
-    rows = [[f"Tool {n}", "1,200 USD", ""] for n in range(40)]
-    card, *groups = chunk_table(["item", "list_price", "note"], rows, title="Prices", description="All prices.")
+    header, rows = ["item", "list_price", "note"], [[f"Tool {n}", "1,200 USD", ""] for n in range(40)]
+    [card] = chunk_table_card(header, rows=len(rows), title="Prices", description="All prices.")
+    groups = list(chunk_rows(header, rows, title="Prices"))
     assert card.text == "All prices.\nThe table Prices has 40 rows. Its columns are Item, List price, Note."
     lines = [line for group in groups for line in group.text.split("\n")]
     assert lines == [f"Item: Tool {n} | List price: 1,200 USD" for n in range(40)]
@@ -127,9 +129,28 @@ def test_table_has_a_card_and_rows_that_repeat_the_header() -> None:
     assert all(left[1] + 1 == right[0] for left, right in pairwise(spans))
 
 
-def test_table_row_longer_than_a_group_stands_alone() -> None:
-    passages = chunk_table(["a"], [["word " * 200], ["b"]], title="t")
-    assert [p.place for p in passages] == ["About this table", "Row 1", "Row 2"]
+def test_wide_row_stands_alone_and_whole() -> None:
+    wide = [f"c{n}" for n in range(2 * MAX_WORDS)]
+    first, second = chunk_rows(wide, [["1"] * len(wide), ["2"] + [""] * (len(wide) - 1)], title="t")
+    assert (first.place, second.place) == ("Row 1", "Row 2")
+    assert first.text.count(" | ") == len(wide) - 1
+
+
+def test_long_cell_is_cut_at_sentences_and_each_piece_repeats_its_name() -> None:
+    told = [f"Sentence {n} tells of the boats that came in." for n in range(60)]
+    rows = [["Seal", "short"], ["Heron", " ".join(told)], ["Tern", "short"]]
+    before, *parts, after = chunk_rows(["boat", "log"], rows, title="t")
+    assert (before.place, after.place) == ("Row 1", "Row 3")
+    assert [part.place for part in parts] == [f"Row 2, part {n}" for n in range(1, len(parts) + 1)]
+    assert parts[0].text.startswith("Boat: Heron | Log: Sentence 0")
+    assert all("Log: Sentence" in part.text and len(part.text.split()) <= MAX_WORDS for part in parts)
+    assert " ".join(part.text.partition("Log: ")[2] for part in parts) == " ".join(told)
+
+
+def test_long_cell_without_a_sentence_s_end_is_cut_between_words() -> None:
+    parts = list(chunk_rows(["log"], [["word " * 1_000]], title="t"))
+    assert len(parts) > 5
+    assert sum(part.text.removeprefix("Log: ").count("word") for part in parts) == 1_000
 
 
 def test_record_reads_field_by_field() -> None:
