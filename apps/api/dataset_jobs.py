@@ -6,12 +6,16 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, HTTPException, Request, Response, UploadFile
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from apps.api.dependencies import Acting, Bench
 from apps.api.errors import DOCUMENTED, ErrorAnswer, not_found_if_unknown
+from core.config import Settings
 from core.datasets.card import Category, DatasetCard, LegalBasis, Tier, id_of, slug_of
+from core.datasets.ingest.download import Download, Limits, download
+from core.errors import DatasetError
 from governance.dataset_jobs import JobView
+from governance.dataset_uploads import Upload
 from governance.errors import InputError
 from governance.identity import require
 from governance.schema import Actor, Resource
@@ -29,6 +33,7 @@ class NewDataset(BaseModel):
 
     Attributes:
         files: With the paths of their folder as names; ZIP files are opened.
+        address: Of a file or ZIP on the web, http or https, to fetch; empty for none.
         renew: The id of the dataset that these files are a newer version of; empty for a new one.
         purposes: What it may be used for, in words joined by hyphens and parted by commas; none means every purpose.
         personal: Whether there is personal data in it, which its labels then say.
@@ -37,7 +42,8 @@ class NewDataset(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    files: list[UploadFile]
+    files: list[UploadFile] = []
+    address: Annotated[str, Field(max_length=2_000)] = ""
     title: str = ""
     renew: str = ""
     description: str = ""
@@ -84,9 +90,10 @@ def build_router(*, max_upload_mb: int) -> APIRouter:
     ) -> JobView:
         """Take files in as a dataset, or as a newer version of one; the job that answers says how far it is."""
         require(actor, "dataset.ingest", Resource("dataset"))
-        card = card_of(new, actor)
         upload = bench.jobs.begin(actor)
         try:
+            fetched = _fetch(new.address.strip(), upload, bench.records.settings)
+            card = card_of(new, actor, fetched=fetched)
             for each in new.files:
                 upload.add(each.filename or "", each.file)
             return bench.jobs.start(actor, upload, card, skip_bad=new.skip_bad, renew=bool(new.renew))
@@ -131,13 +138,27 @@ def _check_size(request: Request, *, max_upload_mb: int) -> None:
         )
 
 
-def card_of(new: NewDataset, actor: Actor) -> DatasetCard:
-    """Return the card that the fields describe.
+def _fetch(address: str, upload: Upload, settings: Settings) -> Download | None:
+    """Fetch what an address names into the folder of an upload; None for no address."""
+    if not address:
+        return None
+    limits = Limits(settings.max_upload_mb << 20, settings.import_timeout_s, settings.import_private_addresses)
+    try:
+        return download(address, upload.folder, limits)
+    except DatasetError as exc:
+        raise InputError(str(exc)) from exc
+
+
+def card_of(new: NewDataset, actor: Actor, *, fetched: Download | None = None) -> DatasetCard:
+    """Return the card that the fields describe, and what was fetched.
 
     Raises:
         InputError: A field is missing or malformed; all problems are named.
     """
     names = [PurePosixPath(each.filename or "").name for each in new.files]
+    origin = f"{fetched.url} (sha256:{fetched.sha256})" if fetched else ""
+    if fetched:
+        names.insert(0, fetched.path.name)
     listed = ", ".join(names[:NAMED_FILES]) + (
         f" and {len(names) - NAMED_FILES:,} more" if len(names) > NAMED_FILES else ""
     )
@@ -149,7 +170,7 @@ def card_of(new: NewDataset, actor: Actor) -> DatasetCard:
             description=new.description.strip() or f"Files that {actor.name} added: {listed}.",
             category=new.category,
             licence=new.licence.strip() or "unknown",
-            source=new.source.strip() or f"Files that {actor.name} added: {listed}.",
+            source=new.source.strip() or origin or f"Files that {actor.name} added: {listed}.",
             tier=new.tier,
             labels=["contains-pii"] if new.personal else [],
             owner=new.owner.strip() or actor.name,

@@ -73,7 +73,8 @@
 
   // Upload
   function send(form) {
-    if (!files.length) return problem("Choose at least one file, a folder or a ZIP.");
+    const address = $("#add-address").value.trim();
+    if (!files.length && !address) return problem("Choose at least one file, a folder or a ZIP, or give the address of one.");
     if (sending || !$("#add-problem").hidden && /upload may have/.test($("#add-problem").textContent)) return;
     const data = new FormData(form);
     for (const name of [...data.keys()]) if (data.get(name) === "") data.delete(name);
@@ -82,19 +83,19 @@
     sending = new XMLHttpRequest();
     sending.open("POST", ADDRESS);
     sending.responseType = "json";
-    sending.upload.onprogress = (event) => uploaded(event.loaded, event.total);
+    sending.upload.onprogress = (event) => uploaded(event.loaded, event.total, address);
     sending.onload = () => ended(form, sending.status, sending.response);
     sending.onerror = () => ended(form, 0, null);
     problem("");
-    uploaded(0, 1);
+    uploaded(0, 1, address);
     $("#add-send").disabled = true;
     sending.send(data);
   }
-  function uploaded(done, total) {
+  function uploaded(done, total, address) {
     const bar = $("#add-progress");
     bar.hidden = false;
     bar.querySelector("progress").value = done / total;
-    bar.querySelector("span").textContent = done < total ? `Uploading, ${size(done)} of ${size(total)}` : "Checking";
+    bar.querySelector("span").textContent = done < total ? `Uploading, ${size(done)} of ${size(total)}` : address ? "Fetching the file" : "Checking";
   }
   function ended(form, status, answer) {
     sending = null;
@@ -115,7 +116,10 @@
   });
   document.addEventListener("change", (event) => {
     if (event.target.closest(".facets")) search({ [event.target.name]: event.target.value });
-    else if (event.target.matches("#add-files, #add-folder")) {
+    else if (event.target.id === "add-address") {
+      const name = event.target.value.split(/[?#]/)[0].split("/").pop().replace(/\.[^.]+$/, "");
+      if (name && !$("#add-title").value) $("#add-title").value = name.slice(0, 200);
+    } else if (event.target.matches("#add-files, #add-folder")) {
       add([...event.target.files].map((file) => [file.webkitRelativePath || file.name, file]));
       event.target.value = "";
     }

@@ -147,7 +147,7 @@ def serving(app: ASGIApp) -> Iterator[str]:
 @contextmanager
 def open_live(home: Path, **settings: object) -> Iterator[Live]:
     """Open, fill and serve a workbench in a folder."""
-    chosen = load_settings(home=home, **{"max_upload_mb": UPLOAD_MB} | settings)
+    chosen = load_settings(home=home, **{"max_upload_mb": UPLOAD_MB, "import_private_addresses": True} | settings)
     clock = ShiftedClock()
     records = open_records(chosen)
     identity = Identity(

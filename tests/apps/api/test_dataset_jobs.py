@@ -1,5 +1,6 @@
 """Adding data over HTTP: the job, its end, its refusals, and a restart in the middle."""
 
+import hashlib
 import io
 import time
 from collections.abc import Iterator
@@ -8,12 +9,15 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import update
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from core.datasets.card import DatasetCard
 from core.store.tables import DatasetJob
 from governance.dataset_jobs import DatasetJobs
 from governance.records import utc_now
-from tests.apps.live import UPLOAD_MB, Live
+from tests.apps.live import UPLOAD_MB, Live, serving
 
 API = "/api/native-llm"
 NOTES = b"# Boats\n\n## Rental\n\nA rowing boat costs nine pounds an hour.\n"
@@ -62,6 +66,28 @@ def test_files_become_a_dataset_and_their_upload_goes(live: Live, bea: httpx.Cli
     places = {chunk["place"] for chunk in bea.get(f"{API}/datasets/boat-hire/chunks").json()["chunks"]}
     assert {"Rental", "Rows 1-2"} <= places
     assert not (live.workbench.records.settings.data_folder / "uploads" / str(job["id"])).exists()
+
+
+def test_a_file_is_fetched_by_its_address_and_its_origin_and_digest_are_kept(bea: httpx.Client) -> None:
+    web = Starlette(routes=[Route("/guides/boats.md", lambda _: PlainTextResponse(NOTES))])
+    with serving(web) as url:
+        sent = _send(bea, title="Boats on the web", address=f"{url}/guides/boats.md?page=1")
+        assert sent.status_code == 202, sent.text
+        assert _ended(bea, sent.json()["id"])["state"] == "done"
+    dataset = bea.get(f"{API}/datasets/boats-on-the-web").json()["dataset"]
+    assert dataset["source"] == f"{url}/guides/boats.md?page=1 (sha256:{hashlib.sha256(NOTES).hexdigest()})"
+
+
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "http://127.0.0.1:1/a.csv"])
+def test_what_cannot_be_fetched_is_refused_with_the_reason_and_leaves_nothing(
+    live: Live, bea: httpx.Client, address: str
+) -> None:
+    folder = live.workbench.records.settings.data_folder / "uploads"
+    before = set(folder.iterdir())
+    sent = _send(bea, title="Elsewhere", address=address)
+    assert sent.status_code == 400
+    assert "can't be fetched" in sent.json()["error"]["message"]
+    assert set(folder.iterdir()) == before
 
 
 def test_a_title_that_is_taken_is_refused_and_a_newer_version_is_not(bea: httpx.Client) -> None:

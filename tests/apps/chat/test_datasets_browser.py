@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from tests.apps.chat.test_chat_browser import _signed_in
 from tests.apps.chat.test_chat_browser import browser as browser
-from tests.apps.live import Live
+from tests.apps.live import Live, serving
 from tests.core.datasets.readers.pdf_files import build_pdf
 
 pytestmark = pytest.mark.browser
@@ -75,6 +78,20 @@ def test_a_dropped_folder_is_added_asked_about_and_cited_with_page_and_rows(
         cite.click()
         expect(page.locator(".behind .place")).to_contain_text(place)
         page.keyboard.press("Escape")
+
+
+def test_a_file_is_added_by_its_address(page: Page, live: Live) -> None:
+    web = Starlette(routes=[Route("/guides/pedal-boats.csv", lambda _: PlainTextResponse(PRICES))])
+    page.goto(f"{live.url}/#add-data")
+    page.click("#add-send")
+    with serving(web) as url:
+        page.fill("#add-address", f"{url}/guides/pedal-boats.csv")
+        page.press("#add-address", "Tab")
+        expect(page.locator("#add-title")).to_have_value("pedal-boats")
+        page.click("#add-send")
+        expect(page.locator(".job .badge")).to_contain_text("Added · 1 file", timeout=60_000)
+    page.click(".job >> text=Look into it")
+    expect(page.locator(".sheet")).to_contain_text("pedal-boats.csv (sha256:")
 
 
 def test_the_search_stays_in_the_address(page: Page, live: Live) -> None:
