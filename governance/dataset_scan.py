@@ -28,6 +28,7 @@ MAX_KNOWN = 100_000
 MAX_DAYS = 50  # of a column; a rule on dates of birth allows fewer
 MAX_SHORT = 24  # characters of two words; a single longer one may be an order without its gaps
 LEAST_PERSONAL = 0.75
+NAMES_ROWS = "personal_id"  # a bare "Id: T-1001" names a row of a table, where in an answer it may name a person
 LEAST_INJECTED = 0.9  # as the rule that drops passages with orders to an assistant
 
 _CELLS = " | "  # what stands between the cells of a row
@@ -172,4 +173,5 @@ def _is_short(value: str) -> bool:
 def _count(rails: Sequence[NamingRail], lines: Sequence[str], *, least: float) -> Counter[str]:
     text = "\n".join(lines)
     findings = (finding for rail in rails for finding in rail.inspect(text) if finding.score >= least)
-    return Counter(category for category, _ in {(finding.category, finding.start) for finding in findings})
+    places = {(finding.category, finding.start) for finding in findings if finding.category != NAMES_ROWS}
+    return Counter(category for category, _ in places)
