@@ -12,7 +12,7 @@ doesn't name.
 import itertools
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -85,7 +85,11 @@ class Case:
 
 
 class Condition:
-    """A compiled condition."""
+    """A compiled condition.
+
+    Attributes:
+        bounds: The numbers in order that it compares the score with; None where it does more with the score.
+    """
 
     def __init__(self, expression: str, *, place: str) -> None:
         """Compile an expression; `place` names file and rule in errors."""
@@ -99,7 +103,7 @@ class Condition:
         self._fields = fields_in(expression)
         self._attributes = [_ATTRIBUTES[field] for field in sorted(self._fields & _ATTRIBUTES.keys())]
         self._named = None if _RAIL_OR_CATEGORY.search(_COMPARED.sub("", expression)) else _strings_in(expression)
-        self._bounds = _bounds_in(expression)
+        self.bounds = _bounds_in(expression)
         self._results: dict[object, bool] = {}
 
     def holds(self, case: Case) -> bool:
@@ -121,16 +125,9 @@ class Condition:
         """Return what the condition sees of an attribute."""
         value = getattr(case, attribute)
         if attribute == "score":
-            return self._band(value)
+            return band_of(self.bounds, value)
         hidden = attribute in ("rail", "category") and self._named is not None and value not in self._named
         return "" if hidden else value
-
-    def _band(self, score: float) -> object:
-        """Return which of the numbers it names a score equals or lies between; the score where that doesn't decide."""
-        if self._bounds is None or not 0 <= score <= 1:
-            return score
-        place = bisect_left(self._bounds, score)
-        return place, place < len(self._bounds) and self._bounds[place] == score
 
     def _evaluate(self, case: Case) -> bool:
         try:
@@ -170,7 +167,7 @@ class Condition:
 
     def _cases(self, vocabulary: Vocabulary) -> Iterator[Case]:
         """Yield a case for all that the condition can tell apart, and for each rail that it treats alike."""
-        scores = _FINE if self._bounds is None else _bands(self._bounds)
+        scores = _FINE if self.bounds is None else _bands(self.bounds)
         spread = {"score": scores, "stage": STAGES, "level": LEVELS, "role": ROLES, "kind": KINDS, "domain": DOMAINS}
         places = list(itertools.product(*(self._any(name, values) for name, values in spread.items())))
         seen = set[tuple[object, ...]]()
@@ -196,6 +193,14 @@ class Condition:
                 f"{self._place}: unknown word {', '.join(map(repr, unknown))} in the condition. Expected a rail "
                 f"({', '.join(sorted(vocabulary))}), one of their categories, a stage, level, domain, role or kind."
             )
+
+
+def band_of(bounds: Sequence[float] | None, score: float) -> object:
+    """Return which bound a score equals or lies between; the score itself where that does not decide."""
+    if bounds is None or not 0 <= score <= 1:
+        return score
+    place = bisect_left(bounds, score)
+    return place, place < len(bounds) and bounds[place] == score
 
 
 def _strings_in(expression: str) -> set[str]:

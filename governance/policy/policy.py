@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.schema import digest_of
 from governance.errors import PolicyError
-from governance.policy.condition import Case, Condition, Vocabulary
+from governance.policy.condition import Case, Condition, Vocabulary, band_of
 from governance.policy.document import PolicyDocument, RuleDocument, read_documents
 from governance.schema import ACTIONS, LEVELS, Action, Actor, AgentView, Decision, Finding, Stage
 
@@ -77,7 +77,9 @@ class Policy:
             rule.condition.check(vocabulary)
         self._of_finding = _by_finding(self.rules, vocabulary)
         self.digest = digest_of([document.model_dump() for document in documents])
-        self._decided: dict[Case, Decision] = {}
+        bounds = [rule.condition.bounds for rule in self.rules]
+        self._bounds = None if None in bounds else tuple(sorted(set[float]().union(*filter(None, bounds))))
+        self._rules_of: dict[tuple[object, ...], PolicyRule | None] = {}
 
     def decide(self, findings: Sequence[Finding], *, stage: Stage, agent: AgentView, actor: Actor) -> Ruling:
         """Decide on findings of one stage."""
@@ -94,25 +96,31 @@ class Policy:
 
     def decide_case(self, case: Case) -> Decision:
         """Decide on one finding."""
-        decision = self._decided.get(case)
-        if decision is None:
-            decision = self._at_every_level(case)
-            if len(self._decided) < _CACHE_LIMIT:
-                self._decided[case] = decision
-        return decision
-
-    def _at_every_level(self, case: Case) -> Decision:
-        """Return the strictest decision of the case's level and those below; the lowest has to name the finding."""
         found = f"{case.rail} found {case.category} (score {case.score:.2f}) in the {case.stage}"
         try:
-            levels = LEVELS[: LEVELS.index(case.level) + 1]
-            rules = [self._strictest(replace(case, level=level)) for level in levels]
+            rule = self._rule_of(case)
         except (PolicyError, ValueError) as exc:
             return Decision("block", f"a rule could not be evaluated: {exc}", FAIL_CLOSED + "policy", _SORRY)
-        if rules[0] is None:
+        if rule is None:
             return Decision("block", f"{found}; no rule names it", UNMATCHED, _SORRY)
-        rule = max((rule for rule in rules if rule), key=PolicyRule.strictness)
         return Decision(rule.document.then, found, rule.id, rule.document.message, rule.document.notice)
+
+    def _rule_of(self, case: Case) -> PolicyRule | None:
+        """Return the rule that decides, found once for all scores that no rule tells apart."""
+        score = band_of(self._bounds, case.score)
+        seen = (case.rail, case.category, score, case.stage, case.level, case.role, case.kind, case.domain)
+        if seen in self._rules_of:
+            return self._rules_of[seen]
+        rule = self._at_every_level(case)
+        if len(self._rules_of) < _CACHE_LIMIT:
+            self._rules_of[seen] = rule
+        return rule
+
+    def _at_every_level(self, case: Case) -> PolicyRule | None:
+        """Return the strictest rule of the case's level and those below; the lowest has to name the finding."""
+        levels = LEVELS[: LEVELS.index(case.level) + 1]
+        rules = [self._strictest(replace(case, level=level)) for level in levels]
+        return max((rule for rule in rules if rule), key=PolicyRule.strictness) if rules[0] else None
 
     def _strictest(self, case: Case) -> PolicyRule | None:
         rules = self._of_finding.get((case.rail, case.category), self.rules)
