@@ -6,6 +6,8 @@ use which dataset is decided by the caller.
 
 from collections.abc import Sequence
 
+from sqlalchemy import select
+
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.errors import RetrievalError
 from core.rag.active_versions import ActiveVersions
@@ -17,9 +19,11 @@ from core.rag.question import needs_evidence, search_query
 from core.rag.reader import Reader
 from core.rag.reading import ChunkReading, TableAnswers
 from core.rag.search import SHORTLIST, ChunkSearch
+from core.rag.spread import spread
 from core.rag.vectors import VectorIndex
 from core.schema import Message, Retrieval
 from core.store.database import Store
+from core.store.tables import ChunkRow
 
 ATTEMPTS = 3
 
@@ -81,5 +85,7 @@ class HybridRetriever:
             found = self._chunks.search(query, versions)
             with self._store.read() as session:
                 if self._active.of(session, dataset_ids) == versions:
-                    return self._reading.read(session, query, found, top_k=top_k)
+                    owners = select(ChunkRow.id, ChunkRow.dataset_id).where(ChunkRow.id.in_([i for i, _ in found]))
+                    chosen = spread(found, dict(session.execute(owners).all()))
+                    return self._reading.read(session, query, chosen, top_k=top_k)
         raise RetrievalError("The attached datasets are being replaced; try again in a moment.")

@@ -17,7 +17,6 @@ from core.rag.lexical import LexicalIndex
 from core.rag.vectors import VectorIndex
 
 DEPTH = 50  # results taken from each index
-READ = 16  # fused results that are read
 SHORTLIST = 50  # datasets that cards choose from many
 
 
@@ -41,7 +40,7 @@ class ChunkSearch:
         self._two_levels_above = two_levels_above
 
     def search(self, query: str, versions: Mapping[str, str]) -> list[tuple[str, float]]:
-        """Return (chunk id, cosine similarity) of the best fused results.
+        """Return (chunk id, cosine similarity) of all that either search found, best first.
 
         Args:
             query: What is searched for.
@@ -55,7 +54,7 @@ class ChunkSearch:
         dense |= self._vectors.similarities(vector, ids=[i for i in lexical if i not in dense])
         unknown = sum(dense.values()) / max(len(dense), 1)  # of chunks that are found by words alone
         dense |= {i: unknown for i in lexical if i not in dense}
-        return [(chunk_id, dense[chunk_id]) for chunk_id, _ in fuse_scores(dense, lexical)[:READ]]
+        return [(chunk_id, dense[chunk_id]) for chunk_id, _ in fuse_scores(dense, lexical)]
 
     def _shortlist(self, query: str, vector: Vectors, versions: Mapping[str, str]) -> list[str]:
         """Return the versions to search by meaning."""
