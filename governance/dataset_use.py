@@ -35,6 +35,12 @@ class DatasetUse:
     supported: Score
     complained: Score
 
+    @property
+    def answers(self) -> tuple[int, ...]:
+        """Return the ledger entries of the answers that cite it, oldest first."""
+        others = set(self.cited.failures)
+        return tuple(entry for entry in self.cited.entries if entry not in others)
+
 
 def measure_use(store: Store, facts: Sequence[TurnFact], dataset_id: str) -> DatasetUse:
     """Measure how a dataset is used.

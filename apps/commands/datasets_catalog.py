@@ -19,6 +19,7 @@ from governance.identity import require
 from governance.schema import Resource
 
 MAX_VALUES = 6
+LATEST_ANSWERS = 20
 PAGE = 500
 
 app = typer.Typer()
@@ -90,6 +91,8 @@ def use(dataset_id: str) -> None:
         value = "not measured" if score.value is None else f"{score.value:.0%} ({score.low:.0%} to {score.high:.0%})"
         table.add_row(score.name, value, str(score.n), score.formula)
     out.print(table)
+    latest = ", ".join(map(str, found.answers[-LATEST_ANSWERS:])) or "none"
+    out.print(f"Ledger entries of the latest answers that cite it: {latest}", highlight=False)
 
 
 @app.command()

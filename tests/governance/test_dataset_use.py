@@ -32,6 +32,8 @@ def test_use_counts_what_was_found_cited_and_complained_of(store):
     assert (handbook.supported.value, handbook.supported.n) == (1.0, 3)
     assert (handbook.complained.value, handbook.complained.n) == (0.5, 2)
     assert len(handbook.complained.failures) == 1
+    assert (len(handbook.answers), prices.answers, unused.answers) == (3, (), ())
+    assert set(handbook.complained.failures) < set(handbook.answers)
     assert (prices.supported.value, prices.complained.value) == (None, None)
     assert (unused.agents, unused.retrieved.value, unused.cited.value) == ((), 0.0, None)
 
