@@ -2,11 +2,14 @@
 
 Run `python -m benchmarks.ingest [--datasets N] [--workers N] [--keep FOLDER]`; the folder of public data is EVALDATA.
 The second run over the same files shows what an unchanged catalog costs. Work in other processes counts as this one
-waits for it.
+waits for it. With `--kills N` a second data folder is filled by processes that are killed at N random moments, then
+to the end, and what both hold is compared.
 """
 
 import argparse
+import multiprocessing
 import os
+import random
 import subprocess
 import tempfile
 import threading
@@ -14,8 +17,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import select
 
 from benchmarks.machine import describe_machine
 from core.config import Settings
@@ -27,13 +33,16 @@ from core.datasets.ingest.sources import Source
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.rag.card_index import open_cards
 from core.rag.embedding import Embedder
-from core.rag.lexical import open_lexical
-from core.rag.vectors import open_vectors
+from core.rag.lexical import LexicalIndex, open_lexical
+from core.rag.vectors import VectorIndex, open_vectors
+from core.schema import digest_of
+from core.store.database import connect
+from core.store.tables import ChunkRow, Dataset
 from core.tables.table_store import open_tables
 from governance.dataset_rules import load_dataset_rules
 from governance.dataset_scan import DatasetScanner
 from governance.datasets import DatasetGate
-from governance.records import open_records, utc_now
+from governance.records import Records, open_records, utc_now
 
 ARCHIVE = Path(os.environ.get("EVALDATA", "evaldata")) / "catalog" / "datasets_5000.tar.zst"
 
@@ -85,6 +94,7 @@ def main() -> None:
     parser.add_argument("--datasets", type=int, default=0, help="only so many, evenly spread; 0 takes all")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--catalog", type=Path, help="where it is unpacked already")
+    parser.add_argument("--kills", type=int, default=0, help="also fill a folder by processes killed so many times")
     parser.add_argument("--keep", type=Path, help="the data folder to fill and leave; a temporary one when not given")
     options = parser.parse_args()
     home = nullcontext(options.keep) if options.keep else tempfile.TemporaryDirectory()
@@ -93,15 +103,30 @@ def main() -> None:
         step = len(every) / (options.datasets or len(every))
         sources = [every[int(n * step)] for n in range(options.datasets or len(every))]
         print(describe_machine())
-        run(Path(folder), sources, workers=options.workers)
+        seconds = run(Path(folder), sources, workers=options.workers)
+        if options.kills:
+            with tempfile.TemporaryDirectory() as other:
+                run_killed(Path(other), sources, workers=options.workers, kills=options.kills, seconds=seconds)
+                compare(Path(folder), Path(other))
 
 
-def run(home: Path, sources: list[Source], *, workers: int) -> None:
-    """Ingest into a fresh folder, then once more, and print both."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an ingest works with."""
+
+    records: Records
+    vectors: VectorIndex
+    lexical: LexicalIndex
+    encoder: SentenceEncoder
+    manager: DatasetManager
+
+
+def open_parts(home: Path) -> Parts:
+    """Open a data folder for an ingest; it is made when there is none."""
     settings = Settings(home=home)
     records = open_records(settings)
-    embedder, encoder, clock = Embedder(), SentenceEncoder(), Clock()
-    vectors, lexical, cards = open_vectors(settings), open_lexical(settings), open_cards(settings, embedder)
+    embedder, encoder = Embedder(), SentenceEncoder()
+    vectors, lexical = open_vectors(settings), open_lexical(settings)
     manager = DatasetManager(
         records.store,
         vectors,
@@ -110,17 +135,24 @@ def run(home: Path, sources: list[Source], *, workers: int) -> None:
         encoder,
         clock=utc_now,
         tables=open_tables(settings),
-        cards=cards,
+        cards=open_cards(settings, embedder),
         gate=DatasetGate(records.ledger, rules=load_dataset_rules(), scan=DatasetScanner()),
     )
     embedder.embed(["warm up"])
+    return Parts(records, vectors, lexical, encoder, manager)
+
+
+def run(home: Path, sources: list[Source], *, workers: int) -> float:
+    """Ingest into a fresh folder, then once more, and print both; return the seconds that the first took."""
+    parts, clock = open_parts(home), Clock()
+    records, manager = parts.records, parts.manager
     for target, name, stage in (
         (manager, "_add_cards", "cards"),
         (manager._indexer, "_add_vectors", "embed and add vectors"),
-        (encoder, "passages", "  of which sentences"),
-        (vectors, "add", "  of which vector index"),
-        (vectors, "count", "check indexes"),
-        (lexical, "count", "check indexes"),
+        (parts.encoder, "passages", "  of which sentences"),
+        (parts.vectors, "add", "  of which vector index"),
+        (parts.vectors, "count", "check indexes"),
+        (parts.lexical, "count", "check indexes"),
         (manager._indexer, "_publish", "publish"),
         (manager._intake, "_store_shelf", "store, decide"),
     ):
@@ -141,6 +173,61 @@ def run(home: Path, sources: list[Source], *, workers: int) -> None:
     records.close()
     _print(outcome, clock, seconds=seconds, reached=reached, peak=memory.peak, disk=_size(home))
     print(f"again          {again:.1f} s, {len(second.unchanged)} unchanged, {len(second.added)} added")
+    return seconds
+
+
+def run_killed(home: Path, sources: list[Source], *, workers: int, kills: int, seconds: float) -> None:
+    """Fill a folder by processes that are killed at random moments of an ingest of so many seconds, then to its end."""
+    points = random.Random(11)
+    start = time.perf_counter()
+    moments = [points.uniform(0.02, 0.9) * seconds / kills for _ in range(kills)]
+    context = multiprocessing.get_context("spawn")
+    for moment in [*moments, None]:
+        process = context.Process(target=_ingest, args=(home, sources, workers))
+        process.start()
+        process.join(moment)
+        if process.is_alive():
+            process.kill()
+            process.join()
+            print(f"killed         after {moment:.0f} s")
+    print(f"with kills     {(time.perf_counter() - start) / 60:.1f} min")
+
+
+def _ingest(home: Path, sources: list[Source], workers: int) -> None:
+    parts = open_parts(home)
+    with open_executor(workers=workers) as executor:
+        parts.manager.ingest_sources(sources, skip_bad=True, executor=executor)
+    parts.records.close()
+
+
+def compare(one: Path, other: Path) -> None:
+    """Print for each thing that two data folders keep whether it is the same in both."""
+    held = [_held(one), _held(other)]
+    for name, found in held[0].items():
+        print(f"{name:14} {len(found)}, {'identical' if found == held[1][name] else 'DIFFERENT'}")
+
+
+def _held(home: Path) -> dict[str, list[Any]]:
+    """Return digests of what a data folder keeps, in a fixed order."""
+    settings = Settings(home=home)
+    store, lexical = connect(settings.sqlalchemy_url()), open_lexical(settings)
+    with store.read() as session:
+        rows = session.execute(select(ChunkRow.id, ChunkRow.by_meaning, ChunkRow.sentence_vectors)).all()
+        versions = sorted(v for v in session.scalars(select(Dataset.active_version)) if v is not None)
+    store.close()
+    tables = settings.data_folder / "tables"
+    return {
+        "chunks": sorted((i, meant, None if made is None else digest_of(made)) for i, meant, made in rows),
+        "vectors": _exported(settings, "chunks"),
+        "words": [(version, lexical.count(version)) for version in versions],
+        "cards": _exported(settings, "cards"),
+        "tables": sorted((str(p.relative_to(tables)), digest_of(p.read_bytes())) for p in tables.rglob("*.*")),
+    }
+
+
+def _exported(settings: Settings, collection: str) -> list[tuple[str, str]]:
+    batches = open_vectors(settings, collection=collection).export_all()
+    return sorted((i, digest_of(v.tobytes())) for ids, found, _ in batches for i, v in zip(ids, found, strict=True))
 
 
 def _print(outcome: Outcome, clock: Clock, *, seconds: float, reached: dict[str, float], peak: int, disk: int) -> None:
