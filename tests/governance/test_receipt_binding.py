@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from core.schema import GenerateConfig, Message, canonical_bytes, digest_of
+from core.llm.echo import EchoEngine
+from core.llm.permits import PermitOffice
+from core.schema import GenerateConfig, Message, ModelInfo, canonical_bytes, digest_of
 from core.store.database import Store
 from governance.errors import VerificationError
 from governance.ledger import verify_receipt
@@ -100,7 +103,38 @@ def test_receipt_holds_what_was_used(door: Door, turn: TurnClosed) -> None:
     assert body["evidence"][0]["dataset_version"] == evidence.dataset_version
     assert body["released_digest"] == digest_of(turn.text.encode())
     assert body["findings"][0]["category"] == "email"
+    assert (body["decisions"][0]["stage"], body["decisions"][0]["action"]) == ("input", "redact")
+    governance, model = door.native_llm._governance, door.native_llm.engine.info
+    assert body["policy_digest"] == governance.policy_digest
+    assert body["rails"] == governance.rail_versions
     assert set(body["rails"]) >= {"pii", "harm", "injection"}
+    assert {name: body["model"][name] for name in ("profile", "name", "revision", "weights_digest")} == {
+        "profile": model.profile,
+        "name": model.name,
+        "revision": model.revision,
+        "weights_digest": model.weights_digest,
+    }
+
+
+def test_receipt_of_an_agent_with_an_adapter_holds_the_adapters_digest(store: Store) -> None:
+    class Adapted(EchoEngine):
+        """Says that it has an adapter."""
+
+        @property
+        def info(self) -> ModelInfo:
+            return replace(super().info, adapters={"brief": "sha256:of-the-adapter"})
+
+    office = PermitOffice(60, clock=lambda: datetime.now(UTC))
+    door = open_door(store, engine=Adapted(office))
+    door.native_llm._permits = office
+    actor = door.user("ada")
+    agent = door.agent(actor, adapter="brief")
+    turn = closed(list(door.native_llm.chat(actor, agent, [Message("user", "How is tea made?")])))
+    assert (turn.outcome, turn.text) == ("answered", "How is tea made?")
+    assert turn.receipt is not None
+    model = verify_receipt(turn.receipt, key=door.ledger.key).body["model"]
+    assert (model["adapter"], model["adapter_digest"]) == ("brief", "sha256:of-the-adapter")
+    door.ledger.close()
 
 
 def test_receipt_does_not_fit_another_text(door: Door, turn: TurnClosed) -> None:
