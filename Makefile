@@ -13,9 +13,8 @@ up: .venv/installed ## install, migrate, seed, and start the workbench
 	@$(BIN)/promethios up
 
 test: .venv/installed-dev chromium ## run all tests with branch coverage
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report= --durations=25
-	@$(BIN)/coverage report --include='governance/*' --skip-covered --fail-under=95
-	@$(BIN)/coverage report --include='core/*' --skip-covered --fail-under=90
+	@mkdir -p build && $(BIN)/python -m slipcover -m pytest -n 2 --dist worksteal --durations=25
+	@$(BIN)/python -m tests.covered build/coverage.json
 
 lint: .venv/installed-dev ## format, lint, types, layers
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports

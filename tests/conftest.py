@@ -16,12 +16,21 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from core.config import load_settings
 from core.store.database import Store, connect
 from core.store.migrate import open_store
 
 os.environ["COLUMNS"] = "200"  # before anything that prints is imported: tables are not cut short
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is: its threads wait by spinning, on cores that other tests need
+settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the one long test, so that no worker waits for it in the end."""
+    items.sort(key=lambda item: "journey" not in item.path.parts)
 
 
 class FakeClock:
