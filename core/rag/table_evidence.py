@@ -19,7 +19,7 @@ from core.tables.table_store import TableStore
 from core.tables.words import plain
 
 ROWS_NAMED = 12
-LEAST_BELONGING = 1.0  # stricter than the model's own threshold: here a question may be about anything
+LEAST_BELONGING = 0.5  # stricter than the model's own threshold: here a question may be about anything
 
 _log = logging.getLogger(__name__)
 

@@ -105,6 +105,18 @@ class Reading:
         """For each column how alike its name is to the words of the question."""
         return {c.name: _alike(c, self.free_words) for c in self.frame.columns}
 
+    def beside_alike(self, start: int, end: int) -> dict[str, float]:
+        """Return for each column how alike its name is to the words beside a place of the question."""
+        if (start, end) not in self._beside:
+            words = (*self.question.words[max(0, start - 3) : start], *self.question.words[end : end + 2])
+            near = [w for w in words if w not in STOP_WORDS]
+            self._beside[start, end] = {c.name: _alike(c, near) for c in self.frame.columns}
+        return self._beside[start, end]
+
+    @cached_property
+    def _beside(self) -> dict[tuple[int, int], dict[str, float]]:
+        return {}
+
     @cached_property
     def asked_alike(self) -> dict[str, float]:
         """For each column how alike its name is to the words behind the asking word."""
@@ -208,6 +220,10 @@ def _shown(reading: Reading, op: str, column: FrameColumn) -> Iterator[str]:
     behind = reading.question.stems[at : at + 4]
     for n, word in enumerate(behind):
         yield f"shows={kind}|w{n}={word}"
+        yield f"shape={column.shape}|w{n}={word}"
+    yield f"shape={column.shape}|asks={reading.asks}"
+    yield f"shape={column.shape}|op={op}"
+    yield f"shape={column.shape}|op={op}|{behind[0] if behind else ''}"
     for stem in set(column.stems):
         yield f"shows={stem}"
         for word in set(behind):
@@ -333,6 +349,18 @@ def _conditions(reading: Reading, used: Sequence[Mention]) -> Iterator[tuple[str
         share, _ = reading.named[column.name]
         yield f"condition {m.condition.comparison} named", share
         rivals = [o for o in reading.mentions if o.start <= m.start and m.end <= o.end and o is not m]
+        alike, near = reading.beside_alike(m.start, m.end), [o.condition.column for o in rivals]
+        yield "condition alike", alike[column.name]
+        yield "condition less alike than rivals", max((alike[name] for name in near), default=0.0) - alike[column.name]
+        yield "condition less named than rivals", max((reading.named[name][0] for name in near), default=0.0) - share
+        yield f"condition {m.condition.comparison} in a {_type(column)}", 1.0
+        yield f"condition {m.condition.comparison} in {column.shape}", 1.0
+        yield "condition is what a row is", float(column.name == reading.first_text)
+        yield "condition behind what is asked", float(0 <= m.start - reading.asked_at <= 2)
+        if m.condition.view != "plain":
+            said = " ".join(w for w in reading.question.words[m.start : m.end] if not w[0].isdigit())
+            for stem in column.stems:
+                yield f"condition on {stem} said {said}", 1.0
         yield "longer rival", float(any(o.end - o.start > m.end - m.start for o in rivals))
         yield "whole rival", float(not m.whole and any(o.whole for o in rivals))
         yield "rivals", min(len(rivals), 4) / 2

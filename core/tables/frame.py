@@ -1,6 +1,7 @@
 """A table as plans see it: each cell as written, in plain form, as a number, as a date."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,6 +67,13 @@ class FrameColumn:
         return tuple(stem(word) for word in plain(self.name).split())
 
     @cached_property
+    def shape(self) -> str:
+        """What most cells look like: a place, a name, one word or many, words with digits; "mixed" where none leads."""
+        counts = Counter(map(_shape, self.filled))
+        shape, count = counts.most_common(1)[0] if counts else ("empty", 0)
+        return shape if count >= 0.5 * max(len(self.filled), 1) else "mixed"
+
+    @cached_property
     def different(self) -> int:
         """How many different cells there are."""
         return len(set(self.plain))
@@ -99,3 +107,17 @@ def _starts_as_number(text: str) -> bool:
     """Return whether at most a sign, a currency or such stands before the first digit."""
     before = re.split(r"\d", text.strip(), maxsplit=1)[0].strip()
     return (len(before) <= 2 and not any(c.isalpha() for c in before)) or before.lower() in ("us$", "no", "no.", "t")
+
+
+def _shape(text: str) -> str:
+    words = text.split()
+    if any(c.isdigit() for c in text):
+        return "number" if _starts_as_number(text) else "digits"
+    if text[:1] in "\"'“":
+        return "quoted"
+    if ", " in text:
+        return "place"
+    if len(words) == 1:
+        return "word"
+    capitals = sum(word[:1].isupper() for word in words)
+    return "name" if capitals == len(words) <= 3 else "words" if len(words) <= 4 else "sentence"

@@ -1,4 +1,4 @@
-"""Chooses among the plans of a question, and says how sure that is: two log-linear models over named features."""
+"""Chooses among the plans of a question, and says how sure that is: three log-linear models over named features."""
 
 import json
 import math
@@ -12,6 +12,7 @@ from core.tables.candidates import Candidate
 from core.tables.features import Features, Reading, features_of
 
 CARD = "model.json"
+WEIGHT_OF_BELONGING = 0.4
 BELONGS = (
     "uncovered",
     "uncovered words",
@@ -36,7 +37,7 @@ BELONGS = (
     "says answer",
     "values=1",
 )
-"""Features of the chosen plan that say whether the question is about this table at all."""
+"""Features of the chosen plan that say whether one operation on this table answers the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,8 @@ class Choice:
 
     Attributes:
         probability: Of its answer, among the answers that all plans yield.
-        belonging: Log odds that the question is about this table.
-        is_sure: Whether it is clear enough of the next answer, and the question about this table, to be given.
+        belonging: Log odds that the question is about this table, and takes one operation.
+        is_sure: Whether it is clear enough of the next answer, and belonging high enough, to be given.
     """
 
     candidate: Candidate
@@ -68,7 +69,8 @@ class Ranker:
             card = json.loads((folder / CARD).read_text(encoding="utf-8"))
             self._plans: dict[str, float] = card["plans"]
             self._belongs: dict[str, float] = card["belongs"]
-            self._least_margin = float(card["least_margin"])
+            self._steps: dict[str, float] = card["steps"]
+            self._least_sureness = float(card["least_sureness"])
             self._least_belonging = float(card["least_belonging"])
         except (OSError, KeyError, TypeError, ValueError) as exc:
             raise ModelError(f"The weights for table questions can't be read in {folder}: {exc}.") from exc
@@ -80,8 +82,9 @@ class Ranker:
         features = [features_of(reading, candidate) for candidate in candidates]
         top = choose_answer(candidates, [weigh(each, self._plans) for each in features])
         best = candidates[top.place]
-        belonging = weigh(belonging_features(features[top.place]), self._belongs)
-        is_sure = top.margin >= self._least_margin and belonging >= self._least_belonging
+        one_step = weigh(step_features(reading), self._steps)
+        belonging = weigh(belonging_features(features[top.place], one_step), self._belongs)
+        is_sure = sureness(top.margin, belonging) >= self._least_sureness and belonging >= self._least_belonging
         return Choice(best, top.probability, belonging, is_sure and not counts_beside_a_number(reading, best))
 
 
@@ -124,9 +127,22 @@ def answer_key(values: Iterable[str | float]) -> frozenset[str]:
     return frozenset(value.strip().lower() if isinstance(value, str) else f"{value:.9g}" for value in values)
 
 
-def belonging_features(features: Features) -> Features:
-    """Return what says whether a question is about the table."""
-    return {"one": 1.0} | {name: features[name] for name in BELONGS if name in features}
+def step_features(reading: Reading) -> Features:
+    """Return what says whether one operation answers a question: its own words, and how much of them quotes cells."""
+    words = reading.words
+    names = (f"length={min(len(words) // 4, 6)}", f"mentions={min(len(reading.mentions), 6)}", f"asks={reading.asks}")
+    return dict.fromkeys(("one", *names, f"starts={words[0] if words else ''}", *words, *reading.pairs), 1.0)
+
+
+def belonging_features(features: Features, one_step: float) -> Features:
+    """Return what says whether one operation on the table answers a question, from the chosen plan's features."""
+    return {"one": 1.0, "one step": one_step} | {name: features[name] for name in BELONGS if name in features}
+
+
+def sureness(margin: float, belonging: float) -> float:
+    """Return the log odds of a margin, raised by what speaks for one operation on this table."""
+    margin = min(max(margin, 0.001), 0.999)
+    return math.log(margin / (1 - margin)) + WEIGHT_OF_BELONGING * belonging
 
 
 def counts_beside_a_number(reading: Reading, candidate: Candidate) -> bool:

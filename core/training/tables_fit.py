@@ -1,7 +1,8 @@
 """Trains what chooses a plan for a question about a table: `python -m core.training.tables_fit SOURCE OUTPUT`.
 
-A log-linear model learns from answers alone: plans that yield the right answer share the credit. On questions about
-further tables a second one learns to tell them from questions put to others' tables, and both thresholds are chosen.
+A log-linear model learns from answers alone: plans that yield the right answer share the credit; a second one learns
+from a question's words whether any plan does. On questions about further tables a third one learns to tell those that
+some plan answers from those that none does and from questions put to others' tables, and both thresholds are chosen.
 Nothing of the tables for reports is used.
 """
 
@@ -11,7 +12,7 @@ import math
 import random
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,15 @@ from numpy.typing import NDArray
 
 from core.tables.candidates import Candidate, build_candidates
 from core.tables.features import Features, features_of
-from core.tables.ranker import CARD, belonging_features, choose_answer, counts_beside_a_number, weigh
+from core.tables.ranker import (
+    CARD,
+    belonging_features,
+    choose_answer,
+    counts_beside_a_number,
+    step_features,
+    sureness,
+    weigh,
+)
 from core.training.tables_data import TableQuestion, is_one_operation, is_right, load_table_questions
 
 Floats = NDArray[Any]
@@ -37,8 +46,9 @@ class TablesRecipe:
     Attributes:
         seen: In how many questions a feature must occur.
         decay: Weight of the squared weights beside the mean loss of a question.
-        strangers: Questions put to other tables, for the second model and the thresholds.
+        strangers: Questions put to other tables, for the third model and the thresholds.
         kept: Share of the questions one operation away that must be taken for questions about their table.
+        steps_decay: As decay, for the model of a question's words.
         most_wrong: Share of the questions one operation away that may be answered wrongly at the threshold.
     """
 
@@ -47,15 +57,19 @@ class TablesRecipe:
     steps: int = 40
     strangers: int = 400
     belonging_decay: float = 3e-3
+    steps_decay: float = 3e-3
     kept: float = 0.95
-    most_wrong: float = 0.085
+    most_wrong: float = 0.095
     smallest_weight: float = 0.02
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Features of candidates: those of candidate n from `starts[n]`, the candidates of question q from `first[q]`."""
+    """Features of candidates: those of candidate n from `starts[n]`, the candidates of question q from `first[q]`.
+
+    `steps` holds every question's own features, with whether some plan yields its answer.
+    """
 
     names: list[str]
     entries: NDArray[np.int32]
@@ -63,6 +77,7 @@ class Rows:
     starts: NDArray[np.int64]
     first: NDArray[np.int64]
     right: Floats
+    steps: list[tuple[Features, bool]]
 
 
 def read_rows(questions: Sequence[TableQuestion], *, seen: int) -> Rows:
@@ -71,10 +86,11 @@ def read_rows(questions: Sequence[TableQuestion], *, seen: int) -> Rows:
     counts: Counter[int] = Counter()
     entries: list[NDArray[np.int32]] = []
     values: list[NDArray[np.float32]] = []
-    sizes, first, right = [], [0], []
+    sizes, first, right, steps = [], [0], [], []
     for question in questions:
         candidates = candidates_of(question)
         hits = [is_right(c.outcome.values, question.answer) for c in candidates]
+        steps.append((step_features(question.reading), any(hits)))
         if not any(hits):
             continue
         near = [hit and is_one_operation(c, question.reading) for c, hit in zip(candidates, hits, strict=True)]
@@ -105,6 +121,7 @@ def read_rows(questions: Sequence[TableQuestion], *, seen: int) -> Rows:
         starts,
         np.array(first),
         np.array(right, dtype=float),
+        steps,
     )
 
 
@@ -134,19 +151,18 @@ def fit_plans(rows: Rows, recipe: TablesRecipe) -> Weights:
     return {n: round(float(w), 3) for n, w in zip(rows.names, weights, strict=True) if abs(w) >= recipe.smallest_weight}
 
 
-def fit_belonging(rows: Sequence[tuple[Features, bool]], recipe: TablesRecipe) -> Weights:
-    """Return weights of a logistic model of whether a question is about its table."""
-    names = sorted({name for features, _ in rows for name in features})
+def fit_logistic(rows: Sequence[tuple[Features, bool]], *, decay: float, seen: int = 1) -> Weights:
+    """Return weights of a logistic model of a yes or no; features of few rows are left out."""
+    counts = Counter(name for features, _ in rows for name in features)
+    names = sorted(name for name, count in counts.items() if count >= seen)
     table = np.array([[features.get(name, 0.0) for name in names] for features, _ in rows])
-    labels = np.array([float(belongs) for _, belongs in rows])
+    labels = np.array([float(label) for _, label in rows])
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         scores = table @ weights
         value = float((np.logaddexp(0, scores) - labels * scores).mean())
         gradient = table.T @ (1 / (1 + np.exp(-scores)) - labels) / len(labels)
-        return value + recipe.belonging_decay * float(
-            weights @ weights
-        ), gradient + 2 * recipe.belonging_decay * weights
+        return value + decay * float(weights @ weights), gradient + 2 * decay * weights
 
     return {n: round(float(w), 4) for n, w in zip(names, _minimise(loss, len(names), 200), strict=True)}
 
@@ -169,19 +185,21 @@ class Chosen:
     """What was chosen for a question.
 
     Attributes:
-        features: Those that say whether the question is about its table.
-        near: Whether some plan that yields the right answer is one operation away.
+        features: Those that say whether some plan on its table answers the question.
+        reached: Whether some plan yields the right answer.
+        near: Whether one of these is one operation away.
         is_declined: Whether it counts rows where a number was asked for.
     """
 
     features: Features
     margin: float
     right: bool
+    reached: bool
     near: bool
     is_declined: bool
 
 
-def choose(question: TableQuestion, weights: Mapping[str, float]) -> Chosen | None:
+def choose(question: TableQuestion, weights: Mapping[str, float], steps: Mapping[str, float]) -> Chosen | None:
     """Return what weights choose for a question; None where the grammar offers nothing."""
     candidates = candidates_of(question)
     if not candidates:
@@ -191,23 +209,24 @@ def choose(question: TableQuestion, weights: Mapping[str, float]) -> Chosen | No
     best = candidates[top.place]
     hits = [c for c in candidates if is_right(c.outcome.values, question.answer)]
     return Chosen(
-        belonging_features(features[top.place]),
+        belonging_features(features[top.place], weigh(step_features(question.reading), steps)),
         top.margin,
         right=best in hits,
+        reached=bool(hits),
         near=any(is_one_operation(c, question.reading) for c in hits),
         is_declined=counts_beside_a_number(question.reading, best),
     )
 
 
-def choose_margin(chosen: Sequence[Chosen], *, most_wrong: int) -> float:
-    """Return the lowest margin with which no more than so many answers are wrong."""
-    bar, wrong = 1.0, 0
-    for each in sorted(chosen, key=lambda each: -each.margin):
-        wrong += not each.right
+def choose_least(answers: Iterable[tuple[float, bool]], *, most_wrong: int) -> float:
+    """Return the lowest sureness with which no more than so many answers are wrong, of each whether it is right."""
+    bar, wrong = math.inf, 0
+    for sure, right in sorted(answers, reverse=True):
+        wrong += not right
         if wrong > most_wrong:
             break
-        bar = each.margin
-    return math.ceil(bar * 1000) / 1000
+        bar = sure
+    return bar if bar == math.inf else math.ceil(bar * 1000) / 1000
 
 
 def main() -> None:
@@ -221,37 +240,48 @@ def main() -> None:
     torch.set_num_threads(1)
     questions = load_table_questions(options.source)
     rows = read_rows([q for q in questions if q.split == "learn"], seen=recipe.seen)
-    card = tune([q for q in questions if q.split == "tune"], fit_plans(rows, recipe), recipe)
+    steps = fit_logistic(rows.steps, decay=recipe.steps_decay, seen=recipe.seen)
+    card = tune([q for q in questions if q.split == "tune"], fit_plans(rows, recipe), steps, recipe)
     card |= {"questions_learnt": len(rows.first) - 1}
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / CARD).write_text(json.dumps(card, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
-    sys.stdout.write(json.dumps({name: card[name] for name in card if name != "plans"}) + "\n")
+    sys.stdout.write(json.dumps({name: card[name] for name in card if name not in ("plans", "steps")}) + "\n")
 
 
-def tune(questions: Sequence[TableQuestion], plans: Weights, recipe: TablesRecipe) -> dict[str, Any]:
-    """Return the card of plans' weights: with what says whether a question is about its table, and both thresholds."""
-    own = [c for q in questions if (c := choose(q, plans)) is not None]
-    strangers = [c for q in _strangers(questions, recipe) if (c := choose(q, plans)) is not None]
-    belongs = fit_belonging([*((c.features, True) for c in own), *((c.features, False) for c in strangers)], recipe)
+def tune(questions: Sequence[TableQuestion], plans: Weights, steps: Weights, recipe: TablesRecipe) -> dict[str, Any]:
+    """Return the card of both weights: with what says whether some plan answers a question, and the thresholds."""
+    own = [c for q in questions if (c := choose(q, plans, steps)) is not None]
+    strangers = [c for q in _strangers(questions, recipe) if (c := choose(q, plans, steps)) is not None]
+    return set_thresholds(own, strangers, recipe) | {"steps": steps, "plans": plans}
+
+
+def set_thresholds(own: Sequence[Chosen], strangers: Sequence[Chosen], recipe: TablesRecipe) -> dict[str, Any]:
+    """Return the card's model of whether a plan on its table answers a question, and both thresholds."""
+    belongs = fit_logistic([(c.features, c.reached) for c in (*own, *strangers)], decay=recipe.belonging_decay)
     near = [c for c in own if c.near]
     least = math.floor(float(np.quantile([weigh(c.features, belongs) for c in near], 1 - recipe.kept)) * 1000) / 1000
-    given = [c for c in near if weigh(c.features, belongs) >= least and not c.is_declined]
-    margin = choose_margin(given, most_wrong=int(recipe.most_wrong * len(near)))
-    answered = [c.right for c in given if c.margin >= margin]
-    astray = sum(c.margin >= margin and weigh(c.features, belongs) >= least and not c.is_declined for c in strangers)
+
+    def answers(group: Sequence[Chosen], bar: float) -> list[tuple[float, bool]]:
+        weighed = [(c, weigh(c.features, belongs)) for c in group if not c.is_declined]
+        given = [(sureness(c.margin, belonging), c.right) for c, belonging in weighed if belonging >= least]
+        return [(sure, right) for sure, right in given if sure >= bar]
+
+    bar = choose_least(answers(near, -math.inf), most_wrong=int(recipe.most_wrong * len(near)))
+    given, further = answers(near, bar), [c for c in own if not c.reached]
     return {
-        "least_margin": margin,
+        "least_sureness": bar,
         "least_belonging": least,
         "recipe": asdict(recipe),
         "chosen_on": {
             "one_operation": len(near),
-            "right": sum(answered),
-            "wrong": len(answered) - sum(answered),
+            "right": sum(right for _, right in given),
+            "wrong": sum(not right for _, right in given),
             "other_tables": len(strangers),
-            "answered_from_other_tables": astray,
+            "answered_from_other_tables": len(answers(strangers, bar)),
+            "no_plan": len(further),
+            "answered_without_a_plan": len(answers(further, bar)),
         },
         "belongs": belongs,
-        "plans": plans,
     }
 
 

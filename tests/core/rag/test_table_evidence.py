@@ -1,3 +1,4 @@
+import csv
 import logging
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from core.datasets.dataset_manager import DatasetManager
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.rag.reader import Reader
 from core.rag.retriever import HybridRetriever
-from core.rag.table_evidence import TableEvidence
+from core.rag.table_evidence import TableEvidence, is_given
 from core.schema import Message, Retrieval
 from core.tables.table_answerer import TableAnswerer
 from core.tables.table_store import TableStore
@@ -80,3 +81,25 @@ def test_query_that_takes_too_long_is_left_to_the_chunks(
         found = ask(store, vectors, lexical, embedder, QUESTION, evidence)
     assert all("Query:" not in e.place for e in found.evidence)
     assert "couldn't be asked within 0 s" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("question", "given"),
+    [
+        (QUESTION, True),
+        ("Which opponent had the highest attendance?", True),
+        ("How many games had an attendance of over 9,000?", True),
+        ("What was the total attendance?", True),
+        ("Did Leeds have a higher attendance than York?", False),
+        ("What percentage of games were a win?", False),
+        ("What is the ratio of wins to losses?", False),
+        ("How many consecutive games were a win?", False),
+        ("How many more people came to the first game than to the last?", False),
+        ("Is the number of wins higher than the number of losses?", False),
+    ],
+)
+def test_question_that_takes_two_steps_is_left_to_the_chunks(tmp_path: Path, question: str, given: bool) -> None:
+    header, *rows = csv.reader(GAMES.splitlines())
+    table = TableStore(tmp_path).write("games", "v1", name="games", title="Games of 2001", header=header, rows=rows)
+    answer = TableAnswerer(WEIGHTS).answer(question, [table])
+    assert (answer is not None and is_given(question, answer)) is given

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from core.tables.frame import build_frame
 from core.tables.plan import Plan
 from core.tables.question import Question, find_mentions
 from core.training.tables_data import is_one_operation, is_right
-from core.training.tables_fit import Chosen, Rows, TablesRecipe, choose_margin, fit_plans
+from core.training.tables_fit import Rows, TablesRecipe, choose_least, fit_logistic, fit_plans
 
 FRAME = build_frame("T", ["Name", "Height", "Weight"], [["Ann", "3", "40"], ["Bo", "2", "50"]])
 
@@ -52,17 +54,27 @@ def test_plans_that_yield_the_answer_become_likely() -> None:
         starts=np.arange(5),
         first=np.array([0, 2, 4]),
         right=np.array([1.0, 0.0, 0.0, 1.0]),
+        steps=[],
     )
     weights = fit_plans(rows, TablesRecipe())
     assert weights["good"] > 1
     assert weights["bad"] < -1
 
 
-def test_margin_lets_no_more_wrong_answers_through_than_allowed() -> None:
-    chosen = [
-        Chosen({}, margin, right=right, near=True, is_declined=False)
-        for margin, right in [(0.9, True), (0.8, False), (0.7, True), (0.6, False), (0.5, True)]
-    ]
-    assert choose_margin(chosen, most_wrong=1) == 0.7
-    assert choose_margin(chosen, most_wrong=2) == 0.5
-    assert choose_margin(chosen, most_wrong=0) == 0.9
+def test_sureness_lets_no_more_wrong_answers_through_than_allowed() -> None:
+    answers = [(0.5, True), (0.9, True), (0.8, False), (0.7, True), (0.6, False)]
+    assert choose_least(answers, most_wrong=1) == 0.7
+    assert choose_least(answers, most_wrong=2) == 0.5
+    assert choose_least(answers, most_wrong=0) == 0.9
+
+
+def test_without_an_answer_nothing_is_sure_enough() -> None:
+    assert choose_least([(0.9, False)], most_wrong=0) == math.inf
+
+
+def test_yes_and_no_are_told_apart_by_what_many_rows_have() -> None:
+    rows = [({"one": 1.0, "both": 1.0}, False), ({"one": 1.0, "most": 1.0}, True)] * 5 + [({"rare": 1.0}, True)]
+    weights = fit_logistic(rows, decay=1e-3, seen=2)
+    assert weights["most"] > 1
+    assert weights["both"] < -1
+    assert "rare" not in weights
