@@ -64,7 +64,8 @@ def measure_home(home: Path) -> None:
     bench = open_workbench(Settings(home=home))
     with bench.records.store.read() as session:
         everything = sorted(session.scalars(select(Dataset.id).where(Dataset.state == "indexed")))
-        chunks = session.scalar(select(func.count()).select_from(ChunkRow))
+        indexed = (ChunkRow.dataset_id == Dataset.id) & (ChunkRow.version == Dataset.active_version)
+        chunks = session.scalar(select(func.count()).select_from(ChunkRow).join(Dataset, indexed))
 
     def ask(question: str) -> float:
         return timed(bench.retriever.retrieve, [Message("user", question)], dataset_ids=everything, top_k=TOP_K)[1]
