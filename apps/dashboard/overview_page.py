@@ -8,7 +8,7 @@ import streamlit as st
 from apps.dashboard.figures import agent_colour, interval_chart, outcomes_over_time, timing_chart
 from apps.dashboard.filters import choose_filters, load_turns
 from apps.dashboard.session import may, records, viewer
-from apps.dashboard.tiles import draw_chart, draw_tiles, draw_turns_table
+from apps.dashboard.tiles import draw_chart, draw_tiles, draw_turns_table, open_turns
 from apps.dashboard.words import DASH, UNSAVED, interval_text
 from governance.scorecard import Score, Scorecard, build_scorecard
 from governance.turns import TurnFact
@@ -60,13 +60,19 @@ def _draw_agents(facts: Sequence[TurnFact], *, names: Mapping[str, str]) -> None
     rate = RATES[chosen or "Compliance"]
     rows = [(labels[i], getattr(card, rate), agent_colour(i, ordered=sorted(names))) for i, card in cards.items()]
     draw_chart(interval_chart(rows, title=f"{chosen} by agent, with 95% intervals"), key="agents")
-    st.dataframe(
+    picked = st.dataframe(
         [{"Agent": labels[agent_id], **agent_row(card)} for agent_id, card in cards.items()],
         hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="scores",
         placeholder=DASH,
         column_config=COLUMNS,
-        alt="Scores of each agent",
+        alt="Scores of each agent; selecting a row opens its turns",
     )
+    if picked.selection.rows:
+        agent_id = list(cards)[picked.selection.rows[0]]
+        open_turns([fact.entry for fact in facts if fact.agent_id == agent_id])
 
 
 def agent_cards(facts: Sequence[TurnFact], *, names: Mapping[str, str]) -> dict[str, Scorecard]:
