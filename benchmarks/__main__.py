@@ -6,6 +6,7 @@ import sys
 from benchmarks.machine import describe_machine
 
 ALL = (
+    "goals",
     "turn",
     "engine",
     "embedding",

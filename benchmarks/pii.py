@@ -74,7 +74,7 @@ def main() -> None:
         "question, masked from standard": _spans(lambda text: masked(engine, text, level="standard")),
         "question, masked at maximum": _spans(lambda text: masked(engine, text, level="maximum")),
         "answer, masked from standard": _spans(lambda text: masked(engine, text, level="standard", stage="output")),
-        "Presidio, no model": _presidio(),
+        "Presidio, no model": presidio(),
     }
     for title, kinds in (("structured types", STRUCTURED), ("with names and places", (*STRUCTURED, *NAMES))):
         print(f"\nclinical sentences ({len(clinical)}), {title}: {', '.join(kinds)}")
@@ -201,7 +201,8 @@ def _spans(finder: Callable[[str], list[Finding]]) -> Finder:
     return lambda text: [(f.start, f.end, f.category) for f in finder(text)]
 
 
-def _presidio() -> Finder:
+def presidio() -> Finder:
+    """Return Presidio with its default recognisers and no model."""
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
     logging.getLogger("tldextract").setLevel(logging.CRITICAL)  # it goes on without the network, loudly
     nlp = SpacyNlpEngine([{"lang_code": "en", "model_name": "blank"}])
