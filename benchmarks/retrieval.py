@@ -24,7 +24,9 @@ from sqlalchemy import func, select
 from benchmarks.machine import describe_machine
 from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
+from core.encoder.cross_encoder import CrossEncoder
 from core.encoder.sentence_encoder import SentenceEncoder
+from core.rag.cross_reading import CrossReading
 from core.rag.embedding import Embedder
 from core.rag.lexical import open_lexical
 from core.rag.question import search_query
@@ -100,7 +102,14 @@ def measure_starter() -> None:
         everything = [view.id for view in views]
         within = [view.active_version for view in views]
         retriever = HybridRetriever(
-            store, vectors, lexical, embedder, encoder, Reader(lexical), threshold=settings.answerable_threshold
+            store,
+            vectors,
+            lexical,
+            embedder,
+            encoder,
+            Reader(lexical),
+            threshold=settings.answerable_threshold,
+            cross=CrossReading(CrossEncoder()),
         )
         stages: dict[str, list[float]] = {name: [] for name in ("embed", "dense", "lexical", "all")}
         for row in rows:

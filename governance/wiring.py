@@ -6,6 +6,7 @@ from pathlib import Path
 
 from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
+from core.encoder.cross_encoder import CrossEncoder
 from core.encoder.guard_reader import GuardReader
 from core.encoder.hub_guard import load_hub_guard
 from core.encoder.sentence_encoder import SentenceEncoder
@@ -14,6 +15,7 @@ from core.llm.permits import PermitOffice
 from core.llm.profiles import load_profile
 from core.llm.transformers_engine import TransformersEngine
 from core.rag.card_index import open_cards
+from core.rag.cross_reading import CrossReading
 from core.rag.embedding import Embedder
 from core.rag.lexical import open_lexical
 from core.rag.prompt import render_prompt
@@ -126,6 +128,7 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
         encoder,
         Reader(lexical),
         threshold=settings.answerable_threshold,
+        cross=CrossReading(CrossEncoder()),
         cards=cards,
         two_levels_above=settings.retrieval_two_levels_above,
         table_answers=TableEvidence(records.store, tables, TableAnswerer(DATA / "models" / "tables")),

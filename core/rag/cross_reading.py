@@ -6,7 +6,12 @@ finds answers in other words. The log-odds of a sentence are
     words * (log-odds of the reader) + cross * (score of the cross-encoder) + bias
 
 The numbers are fitted by `core.training.cross_fit` on questions that neither was trained on. The cross-encoder reads
-only the passages that the reader likes best, `READ` for each part of a question; elsewhere its score is `UNREAD`.
+only the likeliest passages, `READ` for each part of a question; elsewhere its score is `UNREAD`. Likeliest is where the
+reader's log-odds and `MEANING` times the cosine are highest together: with more weight on meaning than in a score, a
+passage in other words is among them more often.
+
+The reader alone judges what the cross-encoder was not trained on: records and rows of tables, whose fields it would
+read as sentences, and questions that lean on the one before.
 """
 
 import math
@@ -14,8 +19,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.encoder.cross_encoder import CrossEncoder
+from core.rag.reader import is_record
 
-READ = 6
+READ = 4
+MEANING = 20.0
 UNREAD = -6.0
 _SURE = 1e-9
 
@@ -29,7 +36,7 @@ class Joint:
     bias: float
 
 
-JOINT = Joint(words=0.6, cross=0.25, bias=-2.0)
+JOINT = Joint(words=0.43, cross=0.37, bias=0.08)
 
 Passage = tuple[str, Sequence[str]]
 """A heading and the sentences under it."""
@@ -41,25 +48,51 @@ class CrossReading:
     def __init__(self, encoder: CrossEncoder) -> None:
         self._encoder = encoder
 
-    def score(self, question: str, passages: Sequence[Passage], scores: Sequence[Sequence[float]]) -> list[list[float]]:
+    def score(
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        scores: Sequence[Sequence[float]],
+        *,
+        meanings: Sequence[Sequence[float]],
+    ) -> list[list[float]]:
         """Return how far each sentence of each passage answers the question, 0..1.
 
         Args:
             question: Its last line is what is asked; lines before it are earlier questions.
             passages: All that were found.
             scores: What the reader says of their sentences, 0..1.
+            meanings: Cosine between the question and each sentence.
 
         Raises:
             ModelError: The cross-encoder can't be loaded.
         """
-        order = sorted(range(len(passages)), key=lambda at: -max(scores[at], default=0.0))[:READ]
+        if "\n" in question:
+            return [list(each) for each in scores]
+        likely = [_likely(own, meant) for own, meant in zip(scores, meanings, strict=True)]
+        prose = [at for at, (_, sentences) in enumerate(passages) if is_prose(sentences)]
+        order = sorted(prose, key=lambda at: -likely[at])[:READ]
         read = dict(zip(order, self._encoder.score(question, [passages[at] for at in order]), strict=True))
         return [
             [_join(own, judged) for own, judged in zip(each, read.get(at, [UNREAD] * len(each)), strict=True)]
+            if at in prose
+            else list(each)
             for at, each in enumerate(scores)
         ]
 
 
+def is_prose(sentences: Sequence[str]) -> bool:
+    """Say whether the cross-encoder may judge a passage: it is neither a record nor rows of a table."""
+    return bool(sentences) and not is_record(sentences) and not any(" | " in sentence for sentence in sentences)
+
+
+def _likely(scores: Sequence[float], meanings: Sequence[float]) -> float:
+    return max((_odds(s) + MEANING * m for s, m in zip(scores, meanings, strict=True)), default=0.0)
+
+
 def _join(score: float, judged: float) -> float:
-    odds = math.log(max(score, _SURE) / max(1 - score, _SURE))
-    return 1 / (1 + math.exp(-(JOINT.words * odds + JOINT.cross * judged + JOINT.bias)))
+    return 1 / (1 + math.exp(-(JOINT.words * _odds(score) + JOINT.cross * judged + JOINT.bias)))
+
+
+def _odds(score: float) -> float:
+    return math.log(max(score, _SURE) / max(1 - score, _SURE))

@@ -224,7 +224,7 @@ class Reader:
     def _fields_asked_for(self, asked: _Question, sentences: Sequence[str]) -> list[bool]:
         """Say of each line whether it is the field of a record that the question asks for."""
         labels = [_LABEL.match(sentence) for sentence in sentences]
-        if sum(label is not None for label in labels) < 2:
+        if not is_record(sentences):
             return [False] * len(sentences)
         asked_for: list[bool] = []
         for label, sentence in zip(labels, sentences, strict=True):
@@ -249,6 +249,11 @@ class Reader:
         for term in self._lexical.terms("\n".join(earlier)):
             weights.setdefault(term, EARLIER_WEIGHT * self._lexical.rarity(term))
         return _Question(weights, frozenset(pairwise(terms)), answer, _named(last), bool(_ASKS_REMEDY.search(last)))
+
+
+def is_record(sentences: Sequence[str]) -> bool:
+    """Say whether sentences are the labelled fields of a record."""
+    return sum(_LABEL.match(sentence) is not None for sentence in sentences) >= 2
 
 
 def _probability(features: Features, weights: Weights) -> float:

@@ -33,11 +33,12 @@ class _Source:
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """A passage with its sentences' scores for each part of the question."""
+    """A passage with its sentences' cosines and scores for each part of the question."""
 
     row: ChunkRow
     source: _Source
     sentences: tuple[str, ...]
+    meanings: list[list[float]]
     by_part: list[list[float]]
 
 
@@ -109,17 +110,14 @@ class ChunkReading:
         sentences = split_sentences(row.text)
         context = f"{source.title} {row.document} {row.place}"
         vectors = self._sentence_vectors(row, sentences) if by_meaning else None
-        by_part = [
-            self._reader.score(
-                part,
-                sentences,
-                context=context,
-                similarity=similarity,
-                meanings=[similarity] * len(sentences) if vectors is None else (vectors @ vector).tolist(),
-            )
-            for part, vector in asked
+        meanings = [
+            [similarity] * len(sentences) if vectors is None else (vectors @ vector).tolist() for _, vector in asked
         ]
-        return _Scored(row, source, tuple(sentences), by_part)
+        by_part = [
+            self._reader.score(part, sentences, context=context, similarity=similarity, meanings=meant)
+            for (part, _), meant in zip(asked, meanings, strict=True)
+        ]
+        return _Scored(row, source, tuple(sentences), meanings, by_part)
 
     def _sentence_vectors(self, row: ChunkRow, sentences: Sequence[str]) -> Vectors:
         """Return the vectors that were made when the chunk came in; made now for a chunk from before there were any."""
@@ -133,7 +131,12 @@ class ChunkReading:
 def _judged(cross: CrossReading, parts: Sequence[str], scored: Sequence[_Scored]) -> list[_Scored]:
     """Return the passages with the scores that both readers give them."""
     passages = [(sentence_heading(each.row.document, each.row.place), each.sentences) for each in scored]
-    joined = [cross.score(part, passages, [each.by_part[n] for each in scored]) for n, part in enumerate(parts)]
+    joined = [
+        cross.score(
+            part, passages, [each.by_part[n] for each in scored], meanings=[each.meanings[n] for each in scored]
+        )
+        for n, part in enumerate(parts)
+    ]
     return [replace(each, by_part=[part[at] for part in joined]) for at, each in enumerate(scored)]
 
 

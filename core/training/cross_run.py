@@ -16,7 +16,7 @@ from core.encoder.packing import load_tokenizer
 from core.rag.embedding import Embedder
 from core.training.console import say
 from core.training.cross_data import Written, load_written
-from core.training.cross_model import load_cross_base
+from core.training.cross_model import load_cross_base, save_cross
 from core.training.cross_training import CrossRecipe, score_groups, train_cross
 from core.training.reader_data import FACTS_TEST, QUESTIONS_TEST, TRAIN, Group, data_file, read_groups
 from core.training.reader_evaluation import evaluate_reader
@@ -25,11 +25,10 @@ from core.training.sentence_run import is_kept_out
 WRITTEN = Path(__file__).resolve().parents[2] / "data" / "training"
 _ORDINARY = 20_062  # groups before those about single words and requests
 _REST = 0.12  # of the others that are learnt from
-_LOOK = 150  # groups of each test that are looked at on the way
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train and keep the checkpoint, saying on the way how good it is on what is kept out."""
+    """Train and export, saying on the way how good it is on what is kept out; goes on from the checkpoint."""
     options = _parser().parse_args(arguments)
     base = minilm_folder()
     tokenizer = load_tokenizer((base / "tokenizer.json").read_text(encoding="utf-8"))
@@ -37,12 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = load_cross_base()
 
     def measure() -> str:
-        tests = {
-            name: read_groups(data_file(options.data, name))[:: options.every] for name in (QUESTIONS_TEST, FACTS_TEST)
-        }
-        tests["written"] = kept_out_groups(options.written)[:: options.every]
+        tests = {name: read_groups(data_file(options.data, name)) for name in (QUESTIONS_TEST, FACTS_TEST)}
+        tests["written"] = kept_out_groups(options.written)
         said = []
-        for name, groups in tests.items():
+        for name, groups in ((name, each[:: options.every]) for name, each in tests.items()):
             figures = evaluate_reader(lambda given: score_groups(model, given, tokenizer), groups)[-1]
             said.append(
                 f"{name} (n {figures.answered}+{figures.unanswered}): sentence {figures.right_sentence or 0:.3f}, "
@@ -62,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         measure=measure,
     )
     say(measure())
-    say(f"{facts}")
+    if options.output is not None:
+        save_cross(model, options.output, facts=facts)
+        say(f"The reader is in {options.output}.")
 
 
 def kept_out_groups(folder: Path, *, seed: int = 0) -> list[Group]:
@@ -92,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Train the cross-encoder.")
     parser.add_argument("data", type=Path, metavar="DATA_FOLDER", help="folder of the groups")
     parser.add_argument("--checkpoint", type=Path, required=True, help="file of the checkpoint")
+    parser.add_argument("--output", type=Path, default=None, help="folder of the trained reader")
     parser.add_argument("--written", type=Path, default=WRITTEN, help="folder of the written passages")
     parser.add_argument("--max-seconds", type=float, default=2400.0, help="of the training")
     parser.add_argument("--max-steps", type=int, default=None, help="of the training, to try a run out")

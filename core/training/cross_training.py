@@ -151,7 +151,6 @@ def train_cross(
         "recipe": asdict(recipe),
         "steps": step,
         "questions": step * recipe.groups,
-        "loss": sum(losses) / max(1, len(losses)),
         "written_wordings": len(passages),
     }
 

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from core.datasets.card import DatasetCard
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.rag.chunking import sentence_heading
+from core.rag.cross_reading import CrossReading
 from core.rag.embedding import Embedder
 from core.rag.reader import Reader
 from core.rag.reading import choose_answers
@@ -82,22 +83,25 @@ class Judge:
     reader: Reader
     embedder: Embedder
     encoder: SentenceEncoder
+    cross: CrossReading
 
     def read(self, question: str, evidence: Sequence[Evidence]) -> list[Evidence]:
-        """Return evidence with the reader's scores, numbered in its order."""
+        """Return evidence with both readers' scores, numbered in its order."""
         asked, *held = self.embedder.embed([question, *(f"{e.document} > {e.place}\n{e.text}" for e in evidence)])
         meant = self.encoder.question(question)
-        said = self.encoder.passages([(sentence_heading(e.document, e.place), e.sentences) for e in evidence])
-        scores = [
+        passages = [(sentence_heading(e.document, e.place), e.sentences) for e in evidence]
+        meanings = [(sentences @ meant).tolist() for sentences in self.encoder.passages(passages)]
+        read = [
             self.reader.score(
                 question,
                 e.sentences,
                 context=f"{e.dataset_title} {e.document} {e.place}",
                 similarity=float(asked @ vector),
-                meanings=(sentences @ meant).tolist(),
+                meanings=own,
             )
-            for e, vector, sentences in zip(evidence, held, said, strict=True)
+            for e, vector, own in zip(evidence, held, meanings, strict=True)
         ]
+        scores = self.cross.score(question, passages, read, meanings=meanings)
         answers = choose_answers([[each] for each in scores], threshold=0.0)
         return [
             replace(e, number=n, sentence_scores=tuple(own), score=max(own, default=0.0), answering=answering)

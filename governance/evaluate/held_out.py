@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
+from core.encoder.cross_encoder import CrossEncoder
 from core.encoder.sentence_encoder import SentenceEncoder
+from core.rag.cross_reading import CrossReading
 from core.rag.embedding import Embedder
 from core.rag.lexical import open_lexical
 from core.rag.reader import Reader
@@ -98,7 +100,8 @@ def measure_held_out(
     datasets = add_articles(bench, squad)
     chosen = random.sample(squad, min(samples, len(squad)))
     paragraphs = [as_evidence(passage) for passage in dict.fromkeys(q.passage for q in squad)]
-    judge = Judge(Reader(open_lexical(bench.workbench.records.settings)), Embedder(), SentenceEncoder())
+    lexical = open_lexical(bench.workbench.records.settings)
+    judge = Judge(Reader(lexical), Embedder(), SentenceEncoder(), CrossReading(CrossEncoder()))
     baselines = Baselines(judge.reader, judge.embedder)
     with closing(bench.with_threshold(0.0)) as ungated:
         study = _Study(bench, ungated, judge, sources, datasets, chosen, paragraphs, baselines, random, progress)
