@@ -23,8 +23,8 @@ def read_suite_scores(
 
 
 def _name(entry: Entry) -> str:
-    alone = ", checks alone" if entry.body["mode"] == "rails" else ""
-    return f"Suite {entry.body['suite']}{alone}"
+    alone = " (checks)" if entry.body["mode"] == "rails" else ""
+    return f"{entry.body['suite']}{alone}"
 
 
 def _score(name: str, entry: Entry) -> Score:

@@ -95,7 +95,7 @@ def test_agent_page_shows_the_suites_that_were_asked(
     body = {"run_id": "r", "suite": "jailbreak", "mode": "door", "figures": figures}
     sealed = copied.ledger.append("evaluation.finished", body, agent_id=filled.agents["idle"].id)
     app = of_agent(run_page("agent_page.py"), "Idle desk")
-    assert shown(app) == {"Suite jailbreak": "90.0%"}
+    assert shown(app) == {"jailbreak": "90.0%"}
     assert [link.proto.query_string for link in app.get("page_link")] == [f"entries={sealed.index}"]
 
 

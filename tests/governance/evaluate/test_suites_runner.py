@@ -340,9 +340,9 @@ def test_the_latest_run_of_a_suite_stands_on_the_scorecard_of_its_agent(store: S
     metrics = MetricsCollector(door.ledger, clock=lambda: datetime.now(UTC))
     whole, alone = metrics.scorecard(agent_id=evaluator.agent.id).suites
     last = door.ledger.entries(kinds=[FINISHED])
-    assert (whole.name, whole.value, whole.n, whole.entries) == ("Suite mine", 0.5, 8, (last[1].index,))
+    assert (whole.name, whole.value, whole.n, whole.entries) == ("mine", 0.5, 8, (last[1].index,))
     assert (whole.low, whole.high) == wilson(4, 8)
-    assert (alone.name, alone.value, alone.n, alone.entries) == ("Suite mine, checks alone", 1.0, 1, (last[2].index,))
+    assert (alone.name, alone.value, alone.n, alone.entries) == ("mine (checks)", 1.0, 1, (last[2].index,))
     assert not whole.of_turns
     assert metrics.scorecard(agent_id=door.agent(BEA, name="Other").id).suites == metrics.scorecard().suites == ()
 
