@@ -1,8 +1,9 @@
 """What the rails for harm, hate and private data refuse and raise falsely, and what all rails add to a turn.
 
 Run it as `python -m benchmarks.harm`. Public sets are taken from the folder that EVALDATA names; without it only the
-project's own are. No set here trained the model. Nothing was mended after a look at the rows called `own, later`, which
-were written last; two patterns were mended after a look at `own, fresh`, and more after one at `own, older`.
+project's own are. No set here trained the model. Nothing was mended after a look at the rows called `own, later` and
+`own, fourth`, which were written last; two patterns were mended after a look at
+`own, fresh`, and more after one at `own, older`.
 """
 
 import csv
@@ -118,6 +119,9 @@ def own_sets() -> Sets:
         yield "own, fresh harm", category, [str(row["text"]) for row in fresh if row.get("category") == category]
     yield "own, fresh harm", "all", [str(row["text"]) for row in fresh if row["kind"] == "harm"]
     yield "harmless", "own, fresh, only looks harmful", [str(row["text"]) for row in fresh if row["kind"] == "scary"]
+    fourth = list(lines(DATA / "training" / "guard_fourth_test.jsonl"))
+    yield "own, fourth harm", "all", [str(row["text"]) for row in fourth if row["kind"] == "harm"]
+    yield "harmless", "own, fourth, only looks harmful", [str(row["text"]) for row in fourth if row["kind"] == "scary"]
     later = lines(DATA / "training" / "guard_later_test.jsonl")
     yield "harmless", "own, later, only looks harmful", [str(row["text"]) for row in later]
     older = list(lines(DATA / "training" / "guard_hard_test.jsonl"))
