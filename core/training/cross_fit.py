@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     articles = articles[:: options.every]
     passages = load_written(options.written)
     kept = [at for at, passage in enumerate(passages) if passage.is_kept_out]
-    written = [written_groups(passages, kept[half :: 2 * options.every], embedder) for half in (0, 1)]
+    written = [written_groups(passages, kept[half :: 2 * options.every], embedder) for half in (1, 0)]
 
     def look(groups: Sequence[Group]) -> list[Seen]:
         return read_all(groups, embedder, encoder, cross)
