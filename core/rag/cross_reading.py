@@ -11,7 +11,8 @@ reader's log-odds and `MEANING` times the cosine are highest together: with more
 passage in other words is among them more often.
 
 The reader alone judges what the cross-encoder was not trained on: records and rows of tables, whose fields it would
-read as sentences, and questions that lean on the one before.
+read as sentences, and questions that lean on the one before. It also judges alone where a question names a number or a
+code that the passage does not hold, which the cross-encoder overlooks.
 """
 
 import math
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.encoder.cross_encoder import CrossEncoder
-from core.rag.reader import is_record
+from core.rag.reader import holds_named, is_record
 
 READ = 4
 MEANING = 20.0
@@ -67,23 +68,24 @@ class CrossReading:
         Raises:
             ModelError: The cross-encoder can't be loaded.
         """
-        if "\n" in question:
-            return [list(each) for each in scores]
         likely = [_likely(own, meant) for own, meant in zip(scores, meanings, strict=True)]
-        prose = [at for at, (_, sentences) in enumerate(passages) if is_prose(sentences)]
-        order = sorted(prose, key=lambda at: -likely[at])[:READ]
+        judged = [at for at, passage in enumerate(passages) if may_judge(question, passage)]
+        order = sorted(judged, key=lambda at: -likely[at])[:READ]
         read = dict(zip(order, self._encoder.score(question, [passages[at] for at in order]), strict=True))
         return [
-            [_join(own, judged) for own, judged in zip(each, read.get(at, [UNREAD] * len(each)), strict=True)]
-            if at in prose
+            [_join(own, other) for own, other in zip(each, read.get(at, [UNREAD] * len(each)), strict=True)]
+            if at in judged
             else list(each)
             for at, each in enumerate(scores)
         ]
 
 
-def is_prose(sentences: Sequence[str]) -> bool:
-    """Say whether the cross-encoder may judge a passage: it is neither a record nor rows of a table."""
-    return bool(sentences) and not is_record(sentences) and not any(" | " in sentence for sentence in sentences)
+def may_judge(question: str, passage: Passage) -> bool:
+    """Say whether the cross-encoder has a say on a passage."""
+    heading, sentences = passage
+    if "\n" in question or not sentences or is_record(sentences) or any(" | " in each for each in sentences):
+        return False
+    return holds_named(question, f"{heading} {' '.join(sentences)}")
 
 
 def _likely(scores: Sequence[float], meanings: Sequence[float]) -> float:

@@ -267,6 +267,11 @@ def _named(text: str) -> frozenset[str]:
     return frozenset(word for word in words if any(char.isdigit() for char in word))
 
 
+def holds_named(question: str, text: str) -> bool:
+    """Say whether a text holds every number and code that the last line of a question names."""
+    return _holds_all(text, _named(question.strip().rsplit("\n", 1)[-1]))
+
+
 def _holds_all(text: str, named: frozenset[str]) -> bool:
     if not named:
         return True

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from core.encoder.cross_encoder import BUNDLED, CrossEncoder
 from core.encoder.sentence_encoder import SentenceEncoder
-from core.rag.cross_reading import JOINT, MEANING, UNREAD, Joint, is_prose
+from core.rag.cross_reading import JOINT, MEANING, UNREAD, Joint, may_judge
 from core.rag.cross_reading import READ as PRODUCT_READ
 from core.rag.embedding import Embedder
 from core.rag.reader import BY_MEANING
@@ -138,13 +138,13 @@ def read_all(groups: Sequence[Group], embedder: Embedder, encoder: SentenceEncod
         passage = np.repeat(np.arange(len(group.readings)), [len(r.sentences) for r in group.readings])
         likely = words + MEANING * features[:, meaning]
         best = [likely[passage == at].max() for at in range(len(group.readings))]
-        prose = [is_prose(r.sentences) and "\n" not in group.question for r in group.readings]
-        order = tuple(at for at in np.argsort(-np.array(best)).tolist() if prose[at])[: max(READS)]
+        may = [may_judge(group.question, (r.heading, r.sentences)) for r in group.readings]
+        order = tuple(at for at in np.argsort(-np.array(best)).tolist() if may[at])[: max(READS)]
         scores = np.full(len(words), UNREAD)
         read = cross.score(group.question, [(group.readings[at].heading, group.readings[at].sentences) for at in order])
         for at, own in zip(order, read, strict=True):
             scores[passage == at] = own
-        found.append(Seen(words, scores, passage, gold, np.array(prose)[passage], order))
+        found.append(Seen(words, scores, passage, gold, np.array(may)[passage], order))
     return found
 
 

@@ -87,10 +87,11 @@ def test_only_the_likeliest_passages_are_judged(encoder: CrossEncoder) -> None:
         ("Where does my puppy spend the night?", ("Problem: The dog barks.", "Resolution: It sleeps in the hall.")),
         ("Where does my puppy spend the night?", ("Name: Rex | Sleeps in: hall",)),
         ("Are pets welcome?\nAnd where do they sleep?", CABIN[1]),
+        ("Where will dogs sleep in 2031?", CABIN[1]),
     ],
-    ids=["record", "row", "follow-up"],
+    ids=["record", "row", "follow-up", "number that is not there"],
 )
-def test_what_it_did_not_learn_is_left_to_the_reader(
+def test_what_it_can_not_judge_is_left_to_the_reader(
     encoder: CrossEncoder, question: str, sentences: tuple[str, ...]
 ) -> None:
     scores = [[0.4] * len(sentences)]
