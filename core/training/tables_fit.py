@@ -53,8 +53,8 @@ class TablesRecipe:
     """
 
     seen: int = 6
-    decay: float = 2e-4
-    steps: int = 40
+    decay: float = 6e-4
+    steps: int = 35
     strangers: int = 400
     belonging_decay: float = 3e-3
     steps_decay: float = 3e-3
