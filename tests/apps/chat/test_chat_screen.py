@@ -66,8 +66,8 @@ def test_waiting_is_named_after_the_steps(live: Live, mia: Actor, cafe: AgentVie
 def test_frames_are_no_more_often_than_the_eye_needs(live: Live, mia: Actor, echo: AgentView, view: View) -> None:
     still = ChatScreen(live.workbench, timer=lambda: 0.0)
     moving = ChatScreen(live.workbench, timer=iter(range(10_000)).__next__)
-    text = "a word " * 80
-    assert len(_ask(still, mia, echo, view, text).frames) < len(_ask(moving, mia, echo, view, text).frames) / 5
+    text = "a word " * 40
+    assert len(_ask(still, mia, echo, view, text).frames) < len(_ask(moving, mia, echo, view, text).frames) / 4
 
 
 def test_a_reloaded_conversation_shows_the_same_badge(
