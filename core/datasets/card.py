@@ -2,11 +2,20 @@
 
 import re
 import unicodedata
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from core.errors import DatasetError
 
@@ -45,6 +54,20 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 
 
+def iso_day(value: object) -> object:
+    """Return a day as the text that a card keeps, such as "2026-03-31"; what is no day at all stays as it is.
+
+    Raises:
+        ValueError: It is a text that names no day of the calendar.
+    """
+    if isinstance(value, str):
+        return date.fromisoformat(value.strip()).isoformat()
+    return value.isoformat() if type(value) is date else value
+
+
+Day = Annotated[str, BeforeValidator(iso_day)]
+
+
 class DatasetCard(BaseModel):
     """What the owner of a dataset says of it.
 
@@ -58,6 +81,8 @@ class DatasetCard(BaseModel):
         purposes: What it may be used for, such as `customer-support`; none means every purpose.
         jurisdiction: Whose law it falls under, such as `EU` or `US-CA`.
         legal_basis: Why personal data in it may be used (GDPR Article 6), or that there are no real persons in it.
+        valid_from: The first day that its data holds for; none means that it always did.
+        valid_until: The last day that its data holds for; afterwards it is left out. None means until further notice.
         columns: What the columns of its tables mean, by name.
     """
 
@@ -75,7 +100,15 @@ class DatasetCard(BaseModel):
     purposes: list[Slug] = []
     jurisdiction: Annotated[Line, StringConstraints(max_length=80)] | None = None
     legal_basis: LegalBasis | None = None
+    valid_from: Day | None = None
+    valid_until: Day | None = None
     columns: dict[Line, Text] = {}
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
+            raise ValueError(f"valid_until ({self.valid_until}) is before valid_from ({self.valid_from})")
+        return self
 
     @field_validator("id")
     @classmethod
@@ -112,8 +145,8 @@ def load_card(path: Path) -> DatasetCard:
         raise DatasetError(f"{path} is missing. A dataset is a folder with a {CARD_NAME} and its files.") from exc
     except OSError as exc:
         raise DatasetError(f"{path} can't be read: {exc}") from exc
-    except (yaml.YAMLError, RecursionError) as exc:
-        raise DatasetError(f"{path} is not valid YAML: {exc}") from exc
     except ValidationError as exc:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'card'}: {e['msg']}" for e in exc.errors())
         raise DatasetError(f"{path} is not a valid card: {problems}") from exc
+    except (yaml.YAMLError, RecursionError, ValueError) as exc:  # a day that the calendar has not is a ValueError
+        raise DatasetError(f"{path} is not valid YAML: {exc}") from exc

@@ -33,6 +33,8 @@ class DatasetView:
         purposes: What it may be used for; none means every purpose.
         jurisdiction: Whose law it falls under; None where the card does not say.
         legal_basis: Why personal data in it may be used; None where the card does not say.
+        valid_from: The first day that its data holds for; None where the card does not say.
+        valid_until: The last one; None where the card does not say.
     """
 
     id: str
@@ -52,6 +54,8 @@ class DatasetView:
     purposes: tuple[str, ...] = ()
     jurisdiction: str | None = None
     legal_basis: str | None = None
+    valid_from: str | None = None
+    valid_until: str | None = None
 
 
 def list_datasets(store: Store) -> list[DatasetView]:
@@ -154,4 +158,6 @@ def _view(row: Row[Dataset, DatasetVersion]) -> DatasetView:
         purposes=tuple(dataset.purposes),
         jurisdiction=dataset.jurisdiction,
         legal_basis=dataset.legal_basis,
+        valid_from=dataset.valid_from,
+        valid_until=dataset.valid_until,
     )

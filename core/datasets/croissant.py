@@ -1,8 +1,8 @@
 """Croissant 1.0 (MLCommons, http://mlcommons.org/croissant/1.0): a dataset's description as JSON-LD, out and in.
 
 An export is a folder that stands alone: `croissant.json` beside a Parquet file for each table, or the passages of a
-dataset without tables. Tier, labels and what else Croissant has no word for go along as keywords and come back, but for
-the tier, which only the one who takes data in can decide.
+dataset without tables. Tier, labels, days of validity and what else Croissant has no sure word for go along as keywords
+and come back, but for the tier, which only the one who takes data in can decide.
 """
 
 import hashlib
@@ -113,6 +113,8 @@ def render_croissant(
     }
     if dataset.owner:
         about["creator"] = {"@type": "sc:Organization", "name": dataset.owner}
+    if dataset.valid_from or dataset.valid_until:
+        about["temporalCoverage"] = f"{dataset.valid_from or '..'}/{dataset.valid_until or '..'}"
     return about
 
 
@@ -137,7 +139,7 @@ def read_croissant(path: Path) -> DatasetCard:
         keywords=keywords,
         columns=_columns(mappings(document.get("recordSet"))),
     )
-    return _with_keywords(card, keywords)
+    return _with(_with(card, _validity(document)), _said_in_keywords(keywords))
 
 
 def read_description(folder: Path) -> DatasetCard | None:
@@ -153,8 +155,34 @@ def read_description(folder: Path) -> DatasetCard | None:
     return None
 
 
-def _with_keywords(card: DatasetCard, keywords: Sequence[str]) -> DatasetCard:
-    """Take over what an export put into keywords, where it fits a card."""
+def _validity(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return from when until when data holds, as `temporalCoverage` has it (ISO 8601, ".." for an open end).
+
+    An end before the day of publication says which years the data is about, not until when it holds: it is left out.
+    """
+    start, _, end = first_text(document.get("temporalCoverage")).partition("/")
+    until = _day(end, rest="-12-31")
+    published = _day(first_text(document.get("datePublished"), document.get("dateModified")), rest="-12-31")
+    holds = until is not None and published is not None and until >= published
+    return {"valid_from": _day(start, rest="-01-01"), "valid_until": until if holds else None}
+
+
+def _day(text: str, *, rest: str) -> str | None:
+    """Return the day that a text starts with; of a year alone that with this `rest`."""
+    found = re.match(r"\s*(\d{4})(-\d\d-\d\d|\s*$)", text)
+    return found[1] + (found[2].strip() or rest) if found else None
+
+
+def _with(card: DatasetCard, fields: Mapping[str, Any]) -> DatasetCard:
+    """Return the card with other fields, where they fit a card."""
+    try:
+        return DatasetCard.model_validate({**card.model_dump(), **fields})
+    except ValueError:
+        return card
+
+
+def _said_in_keywords(keywords: Sequence[str]) -> dict[str, Any]:
+    """Return what an export put into keywords."""
     said: dict[str, list[str]] = {}
     for keyword in keywords:
         name, found, value = keyword.partition(":")
@@ -163,10 +191,8 @@ def _with_keywords(card: DatasetCard, keywords: Sequence[str]) -> DatasetCard:
     fields: dict[str, Any] = {"labels": said.get("label", []), "purposes": said.get("purpose", [])}
     fields["jurisdiction"] = next(iter(said.get("jurisdiction", [])), None)
     fields["legal_basis"] = next(iter(said.get("legal-basis", [])), None)
-    try:
-        return DatasetCard.model_validate(card.model_dump() | fields)
-    except ValueError:
-        return card
+    days = {"valid_from": said.get("valid-from"), "valid_until": said.get("valid-until")}
+    return fields | {field: values[0] for field, values in days.items() if values}
 
 
 def _columns(record_sets: Sequence[dict[str, Any]]) -> dict[str, str]:
@@ -187,6 +213,8 @@ def _keywords(dataset: DatasetView) -> list[str]:
         *(f"purpose:{purpose}" for purpose in dataset.purposes),
         *([f"jurisdiction:{dataset.jurisdiction}"] if dataset.jurisdiction else []),
         *([f"legal-basis:{dataset.legal_basis}"] if dataset.legal_basis else []),
+        *([f"valid-from:{dataset.valid_from}"] if dataset.valid_from else []),
+        *([f"valid-until:{dataset.valid_until}"] if dataset.valid_until else []),
     ]
 
 

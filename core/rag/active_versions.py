@@ -6,6 +6,7 @@ dataset's id and content, so that equal versions mean that nothing changed, and 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -41,11 +42,14 @@ class ActiveVersions:
     def __init__(self) -> None:
         self._known = _Known("", {})
 
-    def of(self, session: Session, dataset_ids: Sequence[str]) -> Mapping[str, str]:
+    def of(self, session: Session, dataset_ids: Sequence[str], *, as_of: date | None = None) -> Mapping[str, str]:
         """Return the version of each dataset that is retrievable.
 
-        What is retired, waits or is in quarantine has none.
+        What is retired, waits or is in quarantine has none, nor has what did not hold on the day `as_of`.
         """
+        if as_of is not None:
+            held = _read(session, _holds(as_of.isoformat()))
+            return {each: held[each] for each in dataset_ids if each in held}
         if len(dataset_ids) <= FEW:
             return _read(session, Dataset.id.in_(dataset_ids))
         stamp = session.scalar(select(func.aggregate_strings(Dataset.active_version, " ")).where(_usable())) or ""
@@ -57,6 +61,11 @@ class ActiveVersions:
 
 def _usable() -> ColumnElement[bool]:
     return (Dataset.state == "indexed") & Dataset.active_version.is_not(None)
+
+
+def _holds(day: str) -> ColumnElement[bool]:
+    begun = Dataset.valid_from.is_(None) | (Dataset.valid_from <= day)
+    return begun & (Dataset.valid_until.is_(None) | (Dataset.valid_until >= day))
 
 
 def _read(session: Session, *only: ColumnElement[bool]) -> dict[str, str]:

@@ -5,6 +5,7 @@ use which dataset is decided by the caller.
 """
 
 from collections.abc import Sequence
+from datetime import date
 
 from sqlalchemy import select
 
@@ -66,8 +67,16 @@ class HybridRetriever:
         self._chunks = ChunkSearch(vectors, lexical, embedder, cards=cards, two_levels_above=two_levels_above)
         self._reading = ChunkReading(encoder, reader, threshold=threshold, cross=cross, table_answers=table_answers)
 
-    def retrieve(self, conversation: Sequence[Message], *, dataset_ids: Sequence[str], top_k: int) -> Retrieval:
+    def retrieve(
+        self, conversation: Sequence[Message], *, dataset_ids: Sequence[str], top_k: int, as_of: date | None = None
+    ) -> Retrieval:
         """Return evidence for the last user message, from the active versions of these datasets only.
+
+        Args:
+            conversation: What was said so far.
+            dataset_ids: What may be searched.
+            top_k: How many pieces of evidence at most.
+            as_of: Leaves out what did not hold on this day, as the cards say it; None asks for no day.
 
         Raises:
             RetrievalError: An index can't be searched, or the datasets change faster than a search runs.
@@ -79,12 +88,12 @@ class HybridRetriever:
         query = search_query(conversation)
         for _ in range(ATTEMPTS):
             with self._store.read() as session:
-                versions = self._active.of(session, dataset_ids)
+                versions = self._active.of(session, dataset_ids, as_of=as_of)
             if not versions:
                 return Retrieval("nothing")
             found = self._chunks.search(query, versions)
             with self._store.read() as session:
-                if self._active.of(session, dataset_ids) == versions:
+                if self._active.of(session, dataset_ids, as_of=as_of) == versions:
                     owners = select(ChunkRow.id, ChunkRow.dataset_id).where(ChunkRow.id.in_([i for i, _ in found]))
                     chosen = spread(found, dict(session.execute(owners).all()))
                     return self._reading.read(session, query, chosen, top_k=top_k)

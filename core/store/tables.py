@@ -122,6 +122,7 @@ class Agent(Base):
     domain: Mapped[str] = mapped_column(String(20), server_default="general")
     allow: Mapped[list[str]] = mapped_column(server_default="[]")
     scope: Mapped[str] = mapped_column(String(20), server_default="open")
+    used_for: Mapped[str | None] = mapped_column(String(80))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
@@ -151,6 +152,8 @@ class Dataset(Base):
     purposes: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     jurisdiction: Mapped[str | None] = mapped_column(String(80))
     legal_basis: Mapped[str | None] = mapped_column(String(40))
+    valid_from: Mapped[str | None] = mapped_column(String(10))
+    valid_until: Mapped[str | None] = mapped_column(String(10))
     columns: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}", deferred=True)
     state: Mapped[str] = mapped_column(String(20), default="registered", server_default="registered", index=True)
     state_reason: Mapped[str] = mapped_column(Text, default="", server_default="")

@@ -1,9 +1,10 @@
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
-from core.datasets.card import MAX_CARD_BYTES, id_of, load_card
+from core.datasets.card import MAX_CARD_BYTES, DatasetCard, id_of, load_card
 from core.datasets.described import build_card
 from core.datasets.ingest.sources import derive_card
 from core.errors import DatasetError
@@ -56,6 +57,20 @@ def test_card_reads(tmp_path: Path) -> None:
 def test_card_that_is_wrong_names_the_field(tmp_path: Path, old: str, new: str, field: str) -> None:
     with pytest.raises(DatasetError, match=rf"not a valid card: .*{field}:"):
         load_card(write(tmp_path, CARD.replace(old, new)))
+
+
+def test_days_of_validity_are_kept_as_text_however_they_are_written(tmp_path: Path) -> None:
+    card = load_card(write(tmp_path, CARD + "valid_from: 2026-01-01\nvalid_until: '2026-03-31'\n"))
+    assert (card.valid_from, card.valid_until) == ("2026-01-01", "2026-03-31")
+    assert DatasetCard.model_validate(json.loads(json.dumps(card.model_dump()))) == card
+
+
+@pytest.mark.parametrize(
+    "said", ["2026-02-30", "'2026-02-30'", "soon", "2026-01-01T12:00:00", "2025-12-31", "20270101"]
+)
+def test_day_that_is_none_or_lies_before_the_first_is_refused(tmp_path: Path, said: str) -> None:
+    with pytest.raises(DatasetError, match=r"valid_until|day is out of range"):
+        load_card(write(tmp_path, CARD + f"valid_from: 2026-01-01\nvalid_until: {said}\n"))
 
 
 def test_card_that_is_not_yaml_is_an_error(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.datasets.catalog import DatasetView
-from core.datasets.croissant import export_croissant, read_croissant
+from core.datasets.croissant import CONFORMS_TO, export_croissant, read_croissant
 from core.datasets.datapackage import read_datapackage
 from core.datasets.described import build_card, licence_name
 from core.datasets.ingest.naming import sources_at
@@ -36,6 +36,8 @@ VIEW = DatasetView(
     purposes=("research",),
     jurisdiction="EU",
     legal_basis="not-personal",
+    valid_from="2025-01-01",
+    valid_until="2025-12-31",
 )
 
 
@@ -83,8 +85,31 @@ def test_export_comes_back_as_a_card_for_internal_use(tmp_path, table):
     assert (card.licence, card.source, card.owner) == (VIEW.licence, VIEW.source, VIEW.owner)
     assert (card.category, card.labels, card.purposes) == (VIEW.category, ["dated"], ["research"])
     assert (card.jurisdiction, card.legal_basis) == ("EU", "not-personal")
+    assert json.loads(path.read_text())["temporalCoverage"] == "2025-01-01/2025-12-31"
+    assert (card.valid_from, card.valid_until) == ("2025-01-01", "2025-12-31")
     assert card.columns == {"Seen": "Birds seen."}
     assert card.tier == "internal"
+
+
+@pytest.mark.parametrize(
+    ("covers", "days"),
+    [
+        ("2024-07-01/2027-06-30", ("2024-07-01", "2027-06-30")),
+        ("2024/2027", ("2024-01-01", "2027-12-31")),
+        ("../2027-06-30T12:00:00Z", (None, "2027-06-30")),
+        ("1990/2000", ("1990-01-01", None)),
+        ("2024-07-01/..", ("2024-07-01", None)),
+        ("2024-13-01/2027-06-30", (None, None)),
+        ("the Bronze Age", (None, None)),
+    ],
+    ids=["days", "years", "open-start", "over-when-published", "open-end", "no-such-day", "words"],
+)
+def test_time_that_data_covers_says_when_it_holds_unless_it_was_over_when_published(tmp_path, covers, days):
+    path = tmp_path / "croissant.json"
+    said = {"conformsTo": CONFORMS_TO, "name": "x", "datePublished": "2025-03-01", "temporalCoverage": covers}
+    path.write_text(json.dumps(said))
+    card = read_croissant(path)
+    assert (card.valid_from, card.valid_until) == days
 
 
 def test_export_does_not_touch_a_folder_that_is_there(tmp_path, table):

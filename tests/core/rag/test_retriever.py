@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import chromadb
@@ -232,6 +233,20 @@ def test_forbidden_datasets_never_reach_a_scorer(watched: HybridRetriever, store
         session.execute(update(Dataset).where(Dataset.id == "travel").values(state="quarantined"))
     ask(watched, "How much is refunded for a hotel room a night?")
     assert set(scored) == {versions["laser"]}
+
+
+def test_what_did_not_hold_on_the_day_asked_for_never_reaches_a_scorer(
+    watched: HybridRetriever, store: Store, scored: list[str]
+) -> None:
+    with store.write() as session:
+        session.get_one(Dataset, "travel").valid_until = "2026-03-31"
+        session.get_one(Dataset, "laser").valid_from = "2026-04-01"
+        versions = {each: session.get_one(Dataset, each).active_version for each in ("travel", "laser")}
+    for day, held in ((date(2026, 3, 31), "travel"), (date(2026, 4, 1), "laser")):
+        scored.clear()
+        question = [Message("user", "What is the meal limit for a full day?")]
+        watched.retrieve(question, dataset_ids=["travel", "laser"], top_k=4, as_of=day)
+        assert set(scored) == {versions[held]}
 
 
 def test_among_hundreds_of_datasets_the_same_are_searched(watched: HybridRetriever, scored: list[str]) -> None:
