@@ -1,7 +1,8 @@
 """GovernanceEngine: rails find, the policy decides, masks apply. For the input, the evidence and the answer of a turn.
 
-It fails closed: without rails or policy it can't be built, and a rail that raises or is late is a decision to block. It
-doesn't see who may do what (`governance.identity`), and it keeps nothing of what it saw.
+It fails closed: without rails or policy it can't be built, and a rail that raises or is late is a decision to block,
+but for a late one that the policy names. It doesn't see who may do what (`governance.identity`), and it keeps nothing
+of what it saw.
 """
 
 import time
@@ -82,11 +83,23 @@ class GovernanceEngine:
         self._pinned: Policy | None = None
         self._runner = RailRunner(deadline_s=deadline_s, timer=timer)
 
-    def for_turn(self) -> "GovernanceEngine":
-        """Return this engine for one turn: it keeps to its end the policy that is in force as it begins."""
+    def for_turn(self, agent: AgentView | None = None, actor: Actor | None = None) -> "GovernanceEngine":
+        """Return this engine for one turn: it keeps to its end the policy that is in force as it begins.
+
+        Args:
+            agent: Who answers; with the actor it says which rails the turn may go on without.
+            actor: Who asks.
+        """
         turn = copy(self)
-        turn._pinned = self._policies.take_up()
+        policy = turn._pinned = self._policies.take_up()
+        may_be_late = policy.may_be_late(agent, actor) if agent and actor else ()
+        turn._runner = self._runner.for_turn(may_be_late=may_be_late)
         return turn
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Return the rails that were late in this turn, and that it went on without."""
+        return self._runner.left_out
 
     @property
     def policy(self) -> Policy:
@@ -211,7 +224,8 @@ class GovernanceEngine:
 
     def check_grounding(self, text: str, evidence: Sequence[Evidence]) -> Grounding:
         """Count the sentences of a released text that claim something, and those that the turn's evidence supports."""
-        return self._rails.grounding.over(evidence).check(text) if self._rails.grounding else Grounding()
+        rail = self._rails.grounding
+        return rail.over(evidence).check(text) if rail and rail.name not in self.left_out else Grounding()
 
     def audit_output(self, text: str, *, agent: AgentView, actor: Actor, released: bool = False) -> Verdict:
         """Check a whole answer after the fact, with the rails of the output."""

@@ -137,7 +137,7 @@ class NativeLLM:
             actor=actor,
             agent=agent,
             model=self.engine.info,
-            governance=self._governance.for_turn(),
+            governance=self._governance.for_turn(agent, actor),
             timer=self._timer,
         )
         answer = Answer()

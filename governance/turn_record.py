@@ -122,6 +122,7 @@ class TurnRecord:
             "decision": asdict(decision),
             "decisions": [{"stage": stage, **asdict(each)} for stage, each in self.decisions],
             "findings": [{"stage": stage, **asdict(each)} for stage, each in self.findings],
+            "left_out": list(self.governance.left_out),
             "retrieval": self.retrieval,
             "evidence": [_evidence_entry(each) for each in self.evidence],
             "dropped_evidence": [_evidence_entry(each) for each in self.dropped],

@@ -97,6 +97,11 @@ def _draw_decision(record: dict[str, Any]) -> None:
         hide_index=True,
         alt="Decisions",
     )
+    if late := record.get("left_out"):
+        st.warning(
+            f"Degraded: {' and '.join(late)} did not answer in time, and the policy lets this turn go on without.",
+            icon=":material/timer_off:",
+        )
     findings = record["findings"]
     if not findings:
         st.caption("No rail found anything.")

@@ -16,6 +16,7 @@ from governance.policy.situations import Places, build_situations
 from governance.schema import ACTIONS, LEVELS, Action, Decision
 
 Direction = Literal["looser", "stricter", "by another rule"]
+REFUSED_LATE = "fail-closed.rail"
 DIRECTIONS: tuple[Direction, ...] = ("looser", "stricter", "by another rule")
 
 
@@ -79,6 +80,7 @@ def compare_policies(before: Policy, after: Policy, *, places: Places) -> Compar
         if (was.action, was.rule_id) != (now.action, now.rule_id):
             moved[_direction(was, now), was.action, was.rule_id, now.action, now.rule_id].append(case)
     shifts = [Shift(*key, tuple(situations.describe(cases)), len(cases)) for key, cases in moved.items()]
+    shifts += _late_shifts(before, after)
     return Comparison(
         added=tuple(sorted(new.keys() - old.keys())),
         removed=tuple(sorted(old.keys() - new.keys())),
@@ -86,6 +88,16 @@ def compare_policies(before: Policy, after: Policy, *, places: Places) -> Compar
         shifts=tuple(sorted(shifts, key=lambda shift: (DIRECTIONS.index(shift.direction), -shift.count))),
         situations=len(situations.cases),
     )
+
+
+def _late_shifts(before: Policy, after: Policy) -> Iterator[Shift]:
+    """Yield a shift for each rail and level of which only one policy lets it be late."""
+    for level in LEVELS:
+        was, now = before.listed_as_late(level), after.listed_as_late(level)
+        for rail in sorted(now - was):
+            yield Shift("looser", "block", REFUSED_LATE, "allow", "late", (f"{rail} is late, {level}",), 1)
+        for rail in sorted(was - now):
+            yield Shift("stricter", "allow", "late", "block", REFUSED_LATE, (f"{rail} is late, {level}",), 1)
 
 
 def _touched(before: Policy, after: Policy, cases: Sequence[Case]) -> Sequence[Case]:

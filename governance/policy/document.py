@@ -11,6 +11,8 @@ from governance.schema import Action
 
 MAX_BYTES = 1_000_000
 CASES = ".cases.yaml"  # what a file of cases ends with; it stands beside the rules and holds none
+LateRail = Literal["duties", "groundedness"]  # at every level each other one masks, refuses or asks a person
+LateUpTo = Literal["standard", "enhanced"]
 _ID = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$"
 _Document = TypeVar("_Document", bound=BaseModel)
 
@@ -47,13 +49,19 @@ class RuleDocument(BaseModel):
 
 
 class PolicyDocument(BaseModel):
-    """One file of rules. Its id starts the id of every rule in it, as in `core.privacy.mask-identifiers`."""
+    """One file of rules. Its id starts the id of every rule in it, as in `core.privacy.mask-identifiers`.
+
+    Attributes:
+        late: Rails that a turn may go on without when they are late, with the highest level of agents at which it may.
+            Every other late rail refuses the turn, and so does any that raises.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     id: str = Field(pattern=_ID)
     title: str = Field(min_length=1)
     description: str = Field(min_length=1)
+    late: dict[LateRail, LateUpTo] = Field(default_factory=dict)
     rules: list[RuleDocument] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -7,13 +7,14 @@ blocked, and so is everything while a rule can't be evaluated.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from core.schema import digest_of
 from governance.errors import PolicyError
 from governance.policy.condition import Case, Condition, Vocabulary, band_of
 from governance.policy.document import PolicyDocument, RuleDocument, read_documents
-from governance.schema import ACTIONS, LEVELS, Action, Actor, AgentView, Decision, Finding, Stage
+from governance.schema import ACTIONS, LEVELS, Action, Actor, AgentView, Decision, Finding, Level, Stage
 
 NO_FINDING = Decision("allow", "no finding", "core.no-finding")
 FAIL_CLOSED = "fail-closed."  # what the ids of decisions begin with that no rule made
@@ -75,11 +76,32 @@ class Policy:
         _check_ids(self.rules)
         for rule in self.rules:
             rule.condition.check(vocabulary)
+        self._late = [each for document in documents for each in document.late.items()]
+        self._vocabulary = vocabulary
         self._of_finding = _by_finding(self.rules, vocabulary)
         self.digest = digest_of([document.model_dump() for document in documents])
         bounds = [rule.condition.bounds for rule in self.rules]
         self._bounds = None if None in bounds else tuple(sorted(set[float]().union(*filter(None, bounds))))
         self._rules_of: dict[tuple[object, ...], PolicyRule | None] = {}
+
+    def listed_as_late(self, level: Level) -> frozenset[str]:
+        """Return the rails that the documents let be late at this level."""
+        return frozenset(rail for rail, up_to in self._late if LEVELS.index(level) <= LEVELS.index(up_to))
+
+    def may_be_late(self, agent: AgentView, actor: Actor) -> frozenset[str]:
+        """Return the listed rails that a turn goes on without when they are late: those that can only allow."""
+        return frozenset(each for each in self.listed_as_late(agent.level) if self._only_allows(each, agent, actor))
+
+    def _only_allows(self, rail: str, agent: AgentView, actor: Actor) -> bool:
+        """Say whether whatever a rail finds is allowed; a rule whose scores are not known may do anything."""
+        if self._bounds is None:
+            return False
+        ends = sorted({0.0, *self._bounds, 1.0})
+        scores = [*ends, *((low + high) / 2 for low, high in pairwise(ends))]
+        worst = [Finding(rail, each, score, 0, 0) for each in self._vocabulary.get(rail, ()) for score in scores]
+        stages: tuple[Stage, ...] = ("input", "output")
+        rulings = [self.decide(worst, stage=stage, agent=agent, actor=actor) for stage in stages]
+        return all(ruling.decision.action == "allow" for ruling in rulings)
 
     def decide(self, findings: Sequence[Finding], *, stage: Stage, agent: AgentView, actor: Actor) -> Ruling:
         """Decide on findings of one stage."""

@@ -138,6 +138,13 @@ def test_a_draft_that_loosens_the_floor_can_not_be_reviewed(
     assert "allow by house.harm, where what ships says block" in str(caught.value)
 
 
+def test_a_draft_that_lets_a_rail_be_late_can_not_be_reviewed(versions: PolicyVersions) -> None:
+    rules = text(*STRICT).replace("rules:", "late: {duties: standard}\nrules:")
+    version_id = versions.propose(ANN, rules=rules, cases=cases(), why="Slow.").id
+    with pytest.raises(InputError, match="It loosens the floor: duties is late, standard"):
+        versions.review(BEN, version_id, why="Read it.", places=PLACES)
+
+
 def test_a_document_that_ships_has_no_versions(versions: PolicyVersions) -> None:
     with pytest.raises(InputError, match="an id of its own"):
         versions.propose(ANN, rules=text(*STRICT, name="core"), cases="", why="Mine.")
