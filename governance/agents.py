@@ -12,18 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from core.datasets.card import Slug
 from core.datasets.states import RETRIEVABLE
 from core.schema import digest_of
 from core.store.database import Store
 from core.store.tables import Agent, AgentDataset, Dataset
 from governance.errors import InputError
-from governance.identity import authorize, require
+from governance.identity import require
 from governance.ledger import Ledger
 from governance.rails import LONGEST, PUBLIC
 from governance.rails.pii import build_pii_rail
 from governance.schema import Actor, AgentView, Domain, Level, Resource, Scope
-
-FEW = 100  # datasets that the database is asked for by name
 
 Style = Literal["balanced", "brief", "bullets", "plain-language"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=80)]
@@ -45,6 +44,7 @@ class AgentDraft(BaseModel):
     domain: Domain = "general"
     allow: Annotated[tuple[Allowed, ...], Field(max_length=20)] = ()
     scope: Scope = "open"
+    used_for: Slug | None = None
     dataset_ids: Annotated[tuple[str, ...], Field(max_length=5000)] = ()
 
     @field_validator("allow")
@@ -137,17 +137,6 @@ class Agents:
         with self._store.read() as session:
             return [_view(session, row) for row in session.scalars(select(Agent).where(chosen).order_by(Agent.name))]
 
-    def usable_datasets(self, actor: Actor, agent: AgentView) -> tuple[str, ...]:
-        """Return the agent's datasets that this actor may use: restricted ones need a right of their own."""
-        query = select(Dataset.id, Dataset.tier).where(Dataset.state == RETRIEVABLE).order_by(Dataset.id)
-        if len(agent.dataset_ids) <= FEW:  # more cost less when all are read
-            query = query.where(Dataset.id.in_(agent.dataset_ids))
-        with self._store.read() as session:
-            rows = session.execute(query).all()
-        attached = set(agent.dataset_ids)
-        may_restricted = authorize(actor, "dataset.use_restricted", Resource("dataset")).allowed
-        return tuple(i for i, tier in rows if i in attached and (tier != "restricted" or may_restricted))
-
     def intake(self, agent: AgentView) -> tuple[str, ...]:
         """Return what an agent is for: its name and purpose, then the titles and descriptions of its datasets."""
         with self._store.read() as session:
@@ -208,4 +197,5 @@ def _view(session: Session, row: Agent) -> AgentView:
         domain=row.domain,  # type: ignore[arg-type]
         allow=tuple(row.allow),
         scope=row.scope,  # type: ignore[arg-type]
+        used_for=row.used_for,
     )

@@ -14,6 +14,7 @@ from governance.policy.document import parse_yaml, read_text
 
 SHIPPED = Path(__file__).resolve().parents[1] / "data" / "dataset_rules.yaml"
 Group = Literal["injected", "secrets", "personal"]
+Verdict = Literal["allow", "review", "refuse"]
 _WORDS: dict[Group, str] = {
     "injected": "orders to an assistant",
     "secrets": "secrets such as keys",
@@ -50,12 +51,13 @@ class LicenceRule(_Strict):
 
     Attributes:
         names: Their names; * stands for any text.
+        verdict: "refuse" holds for data in use as well, whoever approved it.
         purposes: What it may be used for; None means anything.
     """
 
     id: Slug
     names: list[str] = Field(min_length=1)
-    verdict: Literal["allow", "review"]
+    verdict: Verdict
     purposes: list[Slug] | None = None
 
 
@@ -77,6 +79,13 @@ class DatasetRules(_Strict):
             or self._check_persons(card)
             or Approval("approved", "All rules on datasets are met.", f"licence.{self._licence_id(card.licence)}")
         )
+
+    def verdict(self, licence: str, tier: str) -> Verdict:
+        """Return what is done with data of a tier under a licence, its purposes aside."""
+        rule = self._licence(licence)
+        if rule is None:
+            return "allow" if tier in self.unnamed_licence_tiers else "review"
+        return rule.verdict
 
     def purposes(self, licence: str) -> frozenset[str] | None:
         """Return what data under this licence may be used for; None means anything."""
@@ -103,6 +112,8 @@ class DatasetRules(_Strict):
                 return None
             reason = f"No rule knows the licence {card.licence!r}, so a reviewer decides on {card.tier} data under it."
             return Approval("waits", reason, "licence.unnamed")
+        if rule.verdict == "refuse":
+            return Approval("quarantined", f"The licence {card.licence!r} is refused.", f"licence.{rule.id}")
         if rule.verdict == "review":
             return Approval("waits", f"A reviewer decides on data under {card.licence!r}.", f"licence.{rule.id}")
         if rule.purposes is not None and not (card.purposes and set(card.purposes) <= set(rule.purposes)):
@@ -137,6 +148,32 @@ def load_dataset_rules(path: Path = SHIPPED) -> DatasetRules:
     """
     advice = "Correct the file; no dataset can be approved without it."
     return parse_yaml(read_text(path), DatasetRules, source=path.name, advice=advice)
+
+
+class DatasetRulesFile:
+    """The rules as their file says now: read again whenever it was changed."""
+
+    def __init__(self, path: Path = SHIPPED) -> None:
+        self._path = path
+        self._read: tuple[tuple[int, int] | None, DatasetRules] | None = None
+
+    def __call__(self) -> DatasetRules:
+        """Return the rules in force.
+
+        Raises:
+            PolicyError: As for `load_dataset_rules`.
+        """
+        stamp = self._stamp()
+        if self._read is None or stamp is None or self._read[0] != stamp:
+            self._read = stamp, load_dataset_rules(self._path)
+        return self._read[1]
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
 
 
 def _plain(name: str) -> str:

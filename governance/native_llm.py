@@ -49,6 +49,7 @@ from governance.schema import (
     TurnClosed,
     TurnEvent,
     TurnStarted,
+    UsableDatasets,
 )
 from governance.turn_record import TurnRecord
 
@@ -71,7 +72,7 @@ class NativeLLM:
         vault: ContentVault,
         permits: PermitIssuer,
         render_prompt: PromptRenderer,
-        usable_datasets: Callable[[Actor, AgentView], tuple[str, ...]],
+        usable_datasets: Callable[[Actor, AgentView], UsableDatasets],
         scope: Scope,
         max_answer_tokens: int,
         top_k: int,
@@ -244,8 +245,8 @@ class NativeLLM:
     def _retrieve(self, record: TurnRecord, conversation: Sequence[Message]) -> Retrieval:
         if not record.agent.dataset_ids:
             return Retrieval("not_needed")
-        usable = self._usable_datasets(record.actor, record.agent)
-        return self._retriever.retrieve(conversation, dataset_ids=usable, top_k=self._top_k)
+        record.usable = self._usable_datasets(record.actor, record.agent)
+        return self._retriever.retrieve(conversation, dataset_ids=record.usable.dataset_ids, top_k=self._top_k)
 
     def _check_evidence(self, record: TurnRecord, found: Retrieval, masker: Masker) -> None:
         verdict = record.governance.check_evidence(
@@ -298,8 +299,7 @@ class NativeLLM:
 
     def _start(self, record: TurnRecord, request: GenerateRequest) -> Iterator[Delta | Finish]:
         record.prompt_digest = request.digest()
-        permit = self._permits.issue(record.prompt_digest, turn_id=record.turn_id)
-        return self.engine.generate(request, permit=permit)
+        return self.engine.generate(request, permit=self._permits.issue(record.prompt_digest, turn_id=record.turn_id))
 
     def _refusal(self, record: TurnRecord, request: GenerateRequest) -> str:
         """Return what the model says without evidence when it declines, else nothing: then its words stay unseen."""

@@ -10,6 +10,8 @@ from core.store.database import Store
 from core.store.migrate import open_store
 from governance.agents import Agents
 from governance.conversations import Conversations
+from governance.dataset_access import DatasetAccess
+from governance.dataset_rules import DatasetRulesFile
 from governance.datasets import DatasetReviews
 from governance.identity import Identity, require
 from governance.ledger import (
@@ -53,6 +55,7 @@ class Records:
     ledger: Ledger
     vault: ContentVault
     agents: Agents
+    access: DatasetAccess
     conversations: Conversations
     metrics: MetricsCollector
     policies: PolicyVersions
@@ -118,6 +121,7 @@ def open_records(settings: Settings) -> Records:
         ledger=ledger,
         vault=vault,
         agents=Agents(store, ledger=ledger, clock=utc_now, new_id=new_id),
+        access=DatasetAccess(store, rules=DatasetRulesFile(), clock=utc_now),
         conversations=Conversations(store, vault=vault, clock=utc_now, new_id=new_id),
         metrics=MetricsCollector(ledger, clock=utc_now),
         policies=PolicyVersions(ledger),

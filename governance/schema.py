@@ -3,6 +3,7 @@
 Values only. The order of `ACTIONS` is the order of strictness.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -203,6 +204,7 @@ class AgentView:
         domain: Whose rules it answers under, beside those of every agent.
         allow: Contact details that are public here, so that the privacy rail lets exactly them pass.
         scope: "stated" answers only what its name, purpose and datasets are about; "open" whatever it can.
+        used_for: The purpose, in the words of dataset cards, that data has to be usable for; None where it names none.
     """
 
     id: str
@@ -220,6 +222,28 @@ class AgentView:
     domain: Domain = "general"
     allow: tuple[str, ...] = ()
     scope: Scope = "open"
+    used_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A dataset of an agent that a turn may not search, with the reason as a word and as a sentence."""
+
+    dataset_id: str
+    reason: Literal["state", "tier", "time", "licence", "purpose"]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsableDatasets:
+    """What a turn may search of an agent's datasets, and what it may not."""
+
+    dataset_ids: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+    def counts(self) -> dict[str, int]:
+        """Return how many are left out, by reason."""
+        return dict(Counter(each.reason for each in self.left_out))
 
 
 @dataclass(frozen=True, slots=True)

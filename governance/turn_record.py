@@ -15,7 +15,7 @@ from governance.governance_engine import GovernanceEngine
 from governance.placeholders import PLACEHOLDERS
 from governance.quotations import QuotationCheck
 from governance.rails import Grounding, Masker
-from governance.schema import Actor, AgentView, Decision, Finding, Outcome, Stage
+from governance.schema import Actor, AgentView, Decision, Finding, Outcome, Stage, UsableDatasets
 
 PLACES = "places"  # where each piece of evidence stands: number, document, place
 
@@ -49,6 +49,7 @@ class TurnRecord:
     dropped: tuple[Evidence, ...] = ()
     is_evidence_masked: bool = False
     retrieval: str = "none"
+    usable: UsableDatasets = field(default_factory=UsableDatasets)
     prompt_digest: str | None = None
     first_release_ms: float | None = None
     finish: Finish | None = None
@@ -124,6 +125,7 @@ class TurnRecord:
             "findings": [{"stage": stage, **asdict(each)} for stage, each in self.findings],
             "left_out": list(self.governance.left_out),
             "retrieval": self.retrieval,
+            "datasets_left_out": self.usable.counts(),
             "evidence": [_evidence_entry(each) for each in self.evidence],
             "dropped_evidence": [_evidence_entry(each) for each in self.dropped],
             "prompt_digest": self.prompt_digest,

@@ -142,7 +142,7 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
         vault=records.vault,
         permits=office,
         render_prompt=render_prompt,
-        usable_datasets=records.agents.usable_datasets,
+        usable_datasets=records.access.of,
         scope=Scope(embedder.embed, about=records.agents.intake, stands_alone=stands_alone),
         max_answer_tokens=settings.max_answer_tokens,
         top_k=settings.retrieval_top_k,

@@ -19,6 +19,7 @@ FIELD_WORDS = {
     "purpose": "The purpose",
     "dataset_ids": "The datasets",
     "allow": "The public contact details",
+    "used_for": "The use",
 }
 
 
@@ -74,6 +75,7 @@ def draft_agent(actor: Actor, draft: AgentDraft, *, agent_id: str, now: datetime
         domain=draft.domain,
         allow=draft.allow,
         scope=draft.scope,
+        used_for=draft.used_for,
         dataset_ids=draft.dataset_ids,
         created_at=now,
         updated_at=now,

@@ -117,7 +117,7 @@ class AgentWizard:
         if not question.strip():
             raise InputError("Type a question to test the agent with.")
         agent = draft_agent(actor, self._draft(decided), agent_id=self._new_id(), now=self._clock())
-        progress = Progress(len(self._records.agents.usable_datasets(actor, agent)))
+        progress = Progress(len(self._records.access.of(actor, agent).dataset_ids))
         yield _draw_test(progress)
         with closing(self._workbench.native_llm.chat(actor, agent, [Message("user", question)])) as events:
             for event in events:

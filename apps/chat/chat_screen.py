@@ -147,7 +147,7 @@ class ChatScreen:
     ) -> Frames:
         """Show the question, stream the answer while the page looks at it, then show the stored thread."""
         agent = self._records.agents.get(self._records.conversations.agent_of(actor, conversation_id))
-        progress = Progress(len(self._records.agents.usable_datasets(actor, agent)))
+        progress = Progress(len(self._records.access.of(actor, agent).dataset_ids))
         view.conversation_id = conversation_id
         view.running[conversation_id] = progress
         view.stopping.discard(conversation_id)
@@ -219,7 +219,7 @@ class ChatScreen:
         return draw("thread", bubbles=bubbles, conversation=conversation_id, agent=agent_id, running=running)
 
     def _draw_empty(self, actor: Actor, agent: AgentView) -> str:
-        usable = self._records.agents.usable_datasets(actor, agent)
+        usable = self._records.access.of(actor, agent).dataset_ids
         questions = example_questions(self._records.store, usable)
         return draw("empty", agent=agent, questions=questions, usable=len(usable))
 

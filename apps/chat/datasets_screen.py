@@ -131,6 +131,7 @@ def draft_about(dataset: DatasetView, *, profile: str) -> AgentDraft:
         name=f"About {dataset.title}"[:MAX_NAME_CHARS],
         purpose=f"Answers questions about {dataset.title}. {dataset.description}"[:MAX_PURPOSE_CHARS],
         profile=profile,
+        used_for=next(iter(dataset.purposes), None),
         dataset_ids=(dataset.id,),
     )
 

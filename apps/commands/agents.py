@@ -44,6 +44,9 @@ def create(
         list[str] | None, typer.Option(help="A public e-mail address or phone number to let pass; repeat for more.")
     ] = None,
     scope: Annotated[str, typer.Option(help="open, or stated: answer only what it is for.")] = "open",
+    used_for: Annotated[
+        str | None, typer.Option(help="The purpose that data has to be usable for, such as customer-support.")
+    ] = None,
     profile: Annotated[str | None, typer.Option(help="Model profile; the one in force when unset.")] = None,
     adapter: Annotated[str | None, typer.Option(help="Name of a LoRA adapter.")] = None,
     user: AsUser = "admin",
@@ -62,6 +65,7 @@ def create(
                     "domain": domain,
                     "allow": allow or (),
                     "scope": scope,
+                    "used_for": used_for,
                     "dataset_ids": dataset or (),
                 }
             )

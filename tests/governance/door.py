@@ -16,6 +16,8 @@ from core.store.database import Store
 from core.store.tables import Dataset, User
 from governance.agents import AgentDraft, Agents
 from governance.conversations import Conversations
+from governance.dataset_access import DatasetAccess
+from governance.dataset_rules import SHIPPED, DatasetRulesFile
 from governance.dialogue import Dialogue
 from governance.governance_engine import GovernanceEngine
 from governance.ledger import ContentVault, Ledger, Signer, create_signer
@@ -70,6 +72,7 @@ class Door:
     ledger: Ledger
     vault: ContentVault
     agents: Agents
+    access: DatasetAccess
     conversations: Conversations
     versions: PolicyVersions
     reviews: Reviews
@@ -104,6 +107,7 @@ def open_door(
     engine: object | None = None,
     deadline_s: float = 5.0,
     policies: Path = POLICIES,
+    rules: Path = SHIPPED,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Door:
     """Build a door over a store."""
@@ -120,6 +124,7 @@ def open_door(
     ledger = ledger or Ledger(store, signer=signer, clock=clock)
     vault = ContentVault(store, master_key=bytes(32), clock=clock, ids=new_id)
     agents = Agents(store, ledger=ledger, clock=clock, new_id=new_id)
+    access = DatasetAccess(store, rules=DatasetRulesFile(rules), clock=clock)
     office = PermitOffice(60, clock=clock)
     chosen = rails or shipped_rails()
     versions = PolicyVersions(ledger, shipped=policies)
@@ -134,7 +139,7 @@ def open_door(
         vault=vault,
         permits=office,
         render_prompt=render_prompt,
-        usable_datasets=agents.usable_datasets,
+        usable_datasets=access.of,
         scope=Scope(WordEmbedder().embed, about=agents.intake, stands_alone=stands_alone),
         max_answer_tokens=400,
         top_k=4,
@@ -151,6 +156,7 @@ def open_door(
         ledger,
         vault,
         agents,
+        access,
         conversations,
         versions,
         reviews,

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from core.store.tables import Dataset
-from governance.agents import FEW, AgentDraft, agent_digest
+from governance.agents import AgentDraft, agent_digest
 from governance.errors import AccessDenied, InputError
 from tests.governance.door import Door, add_dataset
 
@@ -46,8 +46,10 @@ def test_agent_can_be_changed_by_its_owner_alone(door: Door) -> None:
     assert door.ledger.entries(kinds=["agent.changed"])[0].agent_id == made.id
 
 
-@pytest.mark.parametrize("change", [{"domain": "legal"}, {"allow": ("help@example.com",)}, {"scope": "stated"}])
-def test_domain_allowed_contacts_and_scope_are_kept_and_recorded(door: Door, change: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "change", [{"domain": "legal"}, {"allow": ("help@example.com",)}, {"scope": "stated"}, {"used_for": "research"}]
+)
+def test_domain_allowed_contacts_scope_and_use_are_kept_and_recorded(door: Door, change: dict[str, object]) -> None:
     owner = door.user("ada")
     made = door.agents.create(owner, DRAFT)
     assert (made.domain, made.allow, made.scope) == ("general", (), "open")
@@ -87,6 +89,7 @@ def test_unknown_agent_is_an_input_error(door: Door) -> None:
         {"governance_enabled": False},
         {"domain": "astrology"},
         {"scope": "wide"},
+        {"used_for": "Any use"},
         {"allow": ["4111 1111 1111 1111"]},
         {"allow": ["help@example.com, IBAN DE89 3704 0044 0532 0130 00"]},
         {"allow": ["x" * 61]},
@@ -100,6 +103,7 @@ def test_unknown_agent_is_an_input_error(door: Door) -> None:
         "unknown-field",
         "domain",
         "scope",
+        "use",
         "card",
         "account",
         "long-allowed",
@@ -117,27 +121,6 @@ def test_dataset_that_is_not_approved_and_indexed_can_not_be_attached(door: Door
     put_into_state(door, "rules", state)
     with pytest.raises(InputError, match=rf"approved and indexed can be attached, not rules \({state}\)"):
         door.agents.create(door.user("ada"), DRAFT.model_copy(update={"dataset_ids": ("rules",)}))
-
-
-def test_dataset_that_is_quarantined_later_is_no_longer_used(door: Door) -> None:
-    add_dataset(door.store, "rules")
-    actor = door.user("ada")
-    agent = door.agents.create(actor, DRAFT.model_copy(update={"dataset_ids": ("rules",)}))
-    assert door.agents.usable_datasets(actor, agent) == ("rules",)
-    put_into_state(door, "rules", "quarantined")
-    assert door.agents.usable_datasets(actor, agent) == ()
-
-
-def test_of_many_datasets_only_those_attached_in_use_and_allowed_are_used(door: Door) -> None:
-    ids = tuple(f"rules-{n:03d}" for n in range(FEW + 5))
-    for dataset_id in (*ids, "of-nobody"):
-        add_dataset(door.store, dataset_id)
-    actor = door.user("ada")
-    agent = door.agents.create(actor, DRAFT.model_copy(update={"dataset_ids": ids}))
-    put_into_state(door, ids[0], "quarantined")
-    with door.store.write() as session:
-        session.get_one(Dataset, ids[1]).tier = "restricted"
-    assert door.agents.usable_datasets(actor, agent) == ids[2:]
 
 
 def put_into_state(door: Door, dataset_id: str, state: str) -> None:
