@@ -27,6 +27,7 @@ from governance.rails import (
 from governance.release import AtEnd, Judge, ReleaseGate
 from governance.schema import Action, Actor, AgentView, Decision, Finding, Rail, Stage, Verdict
 
+CHECK_FAILED = "fail-closed.rail"
 MAX_ACROSS = 4000
 RELEASED = Decision("allow", "a reviewer released exactly this", "review.released")
 _SORRY = "I can't answer now, because a safety check did not work. Please try again later."
@@ -296,8 +297,15 @@ def _verdict(
     return Verdict(ruling.decision, tuple(findings), tuple(masked), rail_ms, ruling.notices)
 
 
+def violations_in(verdict: Verdict) -> tuple[Finding, ...] | None:
+    """Return what the policy does not allow in a text that was checked; None when the check failed."""
+    if verdict.decision.rule_id == CHECK_FAILED:
+        return None
+    return verdict.findings if verdict.decision.action != "allow" else ()
+
+
 def _failed(exc: RailError) -> Decision:
-    return Decision("block", str(exc), "fail-closed.rail", _SORRY)
+    return Decision("block", str(exc), CHECK_FAILED, _SORRY)
 
 
 def _to_mask(findings: Sequence[Finding], actions: Sequence[Action], *, index: int) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ from core.schema import (
 from governance.answer import Answer
 from governance.endings import Ending, add_notices, ending_of, fail_closed, gate_ending
 from governance.errors import GovernanceError, InputError
-from governance.governance_engine import GovernanceEngine
+from governance.governance_engine import GovernanceEngine, violations_in
 from governance.holds import HELD, held_body
 from governance.identity import authorize
 from governance.ledger import ContentVault, Ledger, build_draft
@@ -350,7 +350,7 @@ class NativeLLM:
                     text=text,
                     content_id=kept,
                     quotations=check_quotations(text, record.evidence),
-                    audit=audit.findings if audit.decision.action != "allow" else (),
+                    audit=violations_in(audit),
                 )
                 held = self._hold(record, decision, messages) if outcome == "escalated" else None
                 index = self._append(record, "turn.closed", body, held=held)

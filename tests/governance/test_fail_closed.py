@@ -100,6 +100,7 @@ def test_broken_output_rail_releases_nothing_unchecked(store: Store) -> None:
     assert end.decision.rule_id == "fail-closed.rail"
     shown = "".join(event.text for event in events if isinstance(event, Released))
     assert "meals" not in shown
+    assert end.record["released_violations"] is None  # what could not be checked is not measured, and not clean
 
 
 def test_unwritable_ledger_means_that_nothing_is_generated(store: Store) -> None:
