@@ -11,8 +11,8 @@ reader's log-odds and `MEANING` times the cosine are highest together: with more
 passage in other words is among them more often.
 
 The reader alone judges what the cross-encoder was not trained on: records and rows of tables, whose fields it would
-read as sentences, and questions that lean on the one before. It also judges alone where a question names a number or a
-code that the passage does not hold, which the cross-encoder overlooks.
+read as sentences, and questions that lean on the one before. It also judges alone what is about another number or code
+than the question names, which the cross-encoder overlooks.
 """
 
 import math
@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.encoder.cross_encoder import CrossEncoder
-from core.rag.reader import holds_named, is_record
+from core.rag.reader import is_record, misses
 
 READ = 4
 MEANING = 20.0
@@ -69,23 +69,26 @@ class CrossReading:
             ModelError: The cross-encoder can't be loaded.
         """
         likely = [_likely(own, meant) for own, meant in zip(scores, meanings, strict=True)]
-        judged = [at for at, passage in enumerate(passages) if may_judge(question, passage)]
+        judged = {at: rest for at, passage in enumerate(passages) if any(rest := may_judge(question, passage))}
         order = sorted(judged, key=lambda at: -likely[at])[:READ]
         read = dict(zip(order, self._encoder.score(question, [passages[at] for at in order]), strict=True))
         return [
-            [_join(own, other) for own, other in zip(each, read.get(at, [UNREAD] * len(each)), strict=True)]
-            if at in judged
-            else list(each)
+            [
+                _join(own, other) if may else own
+                for own, other, may in zip(
+                    each, read.get(at, [UNREAD] * len(each)), judged.get(at, [False] * len(each)), strict=True
+                )
+            ]
             for at, each in enumerate(scores)
         ]
 
 
-def may_judge(question: str, passage: Passage) -> bool:
-    """Say whether the cross-encoder has a say on a passage."""
+def may_judge(question: str, passage: Passage) -> list[bool]:
+    """Say of each sentence of a passage whether the cross-encoder has a say on it."""
     heading, sentences = passage
-    if "\n" in question or not sentences or is_record(sentences) or any(" | " in each for each in sentences):
-        return False
-    return holds_named(question, f"{heading} {' '.join(sentences)}")
+    if "\n" in question or is_record(sentences) or any(" | " in sentence for sentence in sentences):
+        return [False] * len(sentences)
+    return [not elsewhere for elsewhere in misses(question, heading, sentences)]
 
 
 def _likely(scores: Sequence[float], meanings: Sequence[float]) -> float:

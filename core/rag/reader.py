@@ -37,7 +37,8 @@ class Features:
         lead: Coverage relative to the best sentence of the passage.
         lacks: 1 when the question asks for a number, date, person, place or reason and the sentence has none.
         similarity: Between question and passage, from the embedder.
-        unknown: 1 when the question names a number or a code ("2031", "LC-500") that neither passage nor headings hold.
+        unknown: 1 when the question names a number or a code ("2031", "LC-500") that neither passage nor headings hold,
+            or the sentence says another number in its place.
         meaning: Cosine between question and sentence, from the sentence encoder.
         late: Sentences before it in the passage, up to LATEST.
     """
@@ -117,6 +118,10 @@ _ASKS = tuple(
 _KIND = re.compile(r"\b(?:cost|costs|price|prices|priced|expensive|cheap)\b", re.I)  # said by the amount itself
 _NAMED = re.compile(r"[^\W_](?:[\w.,:/-]*\w)?")
 _MARKS = re.compile(r"[,._:/-]")
+_COUNTED = re.compile(
+    r"\b(?!(?:about|after|and|around|before|during|every|for|from|least|most|only|over|since|than|under|until|with|within)\b)"
+    r"([^\W\d_]{3,})\s+(\d[\d.,:/-]*)"
+)
 _LABEL = re.compile(r"([A-Z][\w /-]{0,30}):\s")  # of a record's field, as in "Resolution: ..."
 _ASKS_REMEDY = re.compile(
     r"\b(?:solv|fix|repair|resolv|mend|cure|remed|caus|why\b|what (?:was|is|went) wrong|what happened|"
@@ -134,14 +139,12 @@ class _Question:
         weights: Of its words.
         pairs: Its neighbouring words.
         answer: Pattern of the kind of answer, when it asks for one.
-        named: Numbers and codes in it.
         asks_remedy: Whether it asks why something happened or what helped.
     """
 
     weights: dict[str, float]
     pairs: frozenset[tuple[str, str]]
     answer: re.Pattern[str] | None
-    named: frozenset[str]
     asks_remedy: bool
 
 
@@ -200,7 +203,7 @@ class Reader:
                 max(nearness) if is_asked else own for own, is_asked in zip(nearness, fields_asked, strict=True)
             ]
             lacks = [float(not is_asked) for is_asked in fields_asked]
-        unknown = float(not _holds_all(f"{context} {' '.join(sentences)}", asked.named))
+        unknown = misses(question, context, sentences)
         headings = _overlap(asked.weights, frozenset(self._lexical.terms(context)))
         total = sum(asked.weights.values()) or 1.0
         best = max((_mass(asked, overlap) for overlap in found), default=0.0) or 1.0
@@ -212,12 +215,12 @@ class Reader:
                 lead=_mass(asked, own) / best,
                 lacks=lacking,
                 similarity=similarity,
-                unknown=unknown,
+                unknown=float(elsewhere),
                 meaning=meaning,
                 late=min(place, LATEST),
             )
-            for place, (own, before, paired, lacking, meaning) in enumerate(
-                zip(found, [{}, *found], pairs, lacks, nearness, strict=False)
+            for place, (own, before, paired, lacking, meaning, elsewhere) in enumerate(
+                zip(found, [{}, *found], pairs, lacks, nearness, unknown, strict=False)
             )
         ]
 
@@ -248,7 +251,7 @@ class Reader:
         weights = {term: self._lexical.rarity(term) for term in terms}
         for term in self._lexical.terms("\n".join(earlier)):
             weights.setdefault(term, EARLIER_WEIGHT * self._lexical.rarity(term))
-        return _Question(weights, frozenset(pairwise(terms)), answer, _named(last), bool(_ASKS_REMEDY.search(last)))
+        return _Question(weights, frozenset(pairwise(terms)), answer, bool(_ASKS_REMEDY.search(last)))
 
 
 def is_record(sentences: Sequence[str]) -> bool:
@@ -267,9 +270,22 @@ def _named(text: str) -> frozenset[str]:
     return frozenset(word for word in words if any(char.isdigit() for char in word))
 
 
-def holds_named(question: str, text: str) -> bool:
-    """Say whether a text holds every number and code that the last line of a question names."""
-    return _holds_all(text, _named(question.strip().rsplit("\n", 1)[-1]))
+def misses(question: str, context: str, sentences: Sequence[str]) -> list[bool]:
+    """Say of each sentence of a passage whether it is about another number or code than the question names.
+
+    It is where neither passage nor headings hold what the question's last line names, or where the sentence itself says
+    another number behind the same word: "Alarm 6" where "Alarm 4" is asked for.
+    """
+    asked = question.strip().rsplit("\n", 1)[-1]
+    if not _holds_all(f"{context} {' '.join(sentences)}", _named(asked)):
+        return [True] * len(sentences)
+    counted = _COUNTED.findall(asked.lower())
+    return [any(_counts_otherwise(sentence.lower(), *each) for each in counted) for sentence in sentences]
+
+
+def _counts_otherwise(sentence: str, word: str, number: str) -> bool:
+    said = any(each == word for each, _ in _COUNTED.findall(sentence))
+    return said and not _holds_all(sentence, _named(number))
 
 
 def _holds_all(text: str, named: frozenset[str]) -> bool:

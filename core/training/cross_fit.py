@@ -139,12 +139,12 @@ def read_all(groups: Sequence[Group], embedder: Embedder, encoder: SentenceEncod
         likely = words + MEANING * features[:, meaning]
         best = [likely[passage == at].max() for at in range(len(group.readings))]
         may = [may_judge(group.question, (r.heading, r.sentences)) for r in group.readings]
-        order = tuple(at for at in np.argsort(-np.array(best)).tolist() if may[at])[: max(READS)]
+        order = tuple(at for at in np.argsort(-np.array(best)).tolist() if any(may[at]))[: max(READS)]
         scores = np.full(len(words), UNREAD)
         read = cross.score(group.question, [(group.readings[at].heading, group.readings[at].sentences) for at in order])
         for at, own in zip(order, read, strict=True):
             scores[passage == at] = own
-        found.append(Seen(words, scores, passage, gold, np.array(may)[passage], order))
+        found.append(Seen(words, scores, passage, gold, np.concatenate(may), order))
     return found
 
 

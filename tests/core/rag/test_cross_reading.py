@@ -109,3 +109,11 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
     (tmp_path / "weights.safetensors").write_bytes(b"others")
     with pytest.raises(ModelError, match="digest"):
         CrossEncoder(tmp_path).score("q", [CABIN])
+
+
+def test_sentence_with_another_number_is_left_to_the_reader(encoder: CrossEncoder) -> None:
+    passage = ("Router > Alarms", ("Alarm 4 means that the spindle stands still.", "Alarm 6 means an open door."))
+    scores = [[0.7, 0.4]]
+    ((named, other),) = CrossReading(encoder).score("What does alarm 4 mean?", [passage], scores, meanings=scores)
+    assert other == 0.4
+    assert named != 0.7
