@@ -1,8 +1,8 @@
 """Fold look-alike characters, so that a rule written in plain ASCII sees what a reader sees.
 
-`fold` keeps the length, so that spans need no mapping. `squeeze` also drops invisible characters and joins letters that
-were spaced out, and carries the way back to the original offsets. Look-alikes outside NFKC are those of the Cyrillic
-and Greek alphabets only (Unicode TR 39 lists thousands more).
+`fold` keeps the length, so that spans need no mapping. `squeeze` also drops accents and invisible characters and joins
+letters that were spaced out, and carries the way back to the original offsets. Look-alikes outside NFKC are those of
+the Cyrillic and Greek alphabets only (Unicode TR 39 lists thousands more).
 """
 
 import re
@@ -54,7 +54,7 @@ def _fold_one(char: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Squeezed:
-    """Text without invisible characters and without gaps inside spaced-out words.
+    """Text without accents, invisible characters and gaps inside spaced-out words.
 
     Attributes:
         places: For each character of `text`, its offset in the original; one more for the end.
@@ -68,18 +68,31 @@ class Squeezed:
         return self.places[start], self.places[end - 1] + 1
 
 
-@lru_cache(maxsize=2)  # one rail after the other reads the same text
+@lru_cache(maxsize=4)  # one rail after the other reads the same text, and the end of it
 def squeeze(text: str) -> Squeezed:
-    """Return the folded text, its invisible characters dropped and its spaced-out words joined."""
+    """Return the folded text, its accents and invisible characters dropped and its spaced-out words joined."""
     if text.isascii() and not _SPACED_OUT.search(text):
         return Squeezed(text, range(len(text) + 1))
-    kept = [i for i, char in enumerate(text) if char not in INVISIBLE and not "\U000e0000" <= char <= "\U000e007f"]
-    plain = fold("".join(text[i] for i in kept)) if len(kept) < len(text) else fold(text)
+    kept = [i for i, char in enumerate(text) if char.isascii() or not _is_dropped(char)]
+    plain = "".join(text[i] if text[i].isascii() else _bare(_fold_one(text[i])) for i in kept)
     gaps = {i for match in _SPACED_OUT.finditer(plain) for i in range(match.start() + 1, match.end(), 2)}
     if gaps:
         kept = [place for i, place in enumerate(kept) if i not in gaps]
         plain = "".join(char for i, char in enumerate(plain) if i not in gaps)
     return Squeezed(plain, (*kept, len(text)))
+
+
+@lru_cache(maxsize=4096)
+def _is_dropped(char: str) -> bool:
+    """Say whether a character is invisible, or an accent on the one before it."""
+    return char in INVISIBLE or "\U000e0000" <= char <= "\U000e007f" or unicodedata.category(char) == "Mn"
+
+
+@lru_cache(maxsize=4096)
+def _bare(char: str) -> str:
+    """Return a letter without its accents, if it is an ASCII letter then."""
+    base = unicodedata.normalize("NFD", char)[0]
+    return base if base.isascii() else char
 
 
 def read_leet(text: str) -> str:

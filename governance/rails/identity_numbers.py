@@ -3,8 +3,8 @@
 It complements the rail `pii`, which finds cards, accounts and US and UK identifiers. A number counts when Presidio's
 check of it holds (a checksum, mostly) and its form can't be a plain number's, or when a word before it names it and it
 has a check that holds or a form of its own. So it doesn't find a bare run of digits that nothing names, names in words
-other than those that Presidio knows, nor a number whose name stands after it. It leaves out number plates, post codes
-and the German commercial register, because ordinary text looks like them.
+other than those that Presidio knows, a number whose name stands after it, nor one with an invisible character inside.
+It leaves out number plates, post codes and the German commercial register, because ordinary text looks like them.
 
 It looks at whole texts: what a user writes and what was retrieved. The gate for answers does without it, because a
 stream needs findings that a bounded piece of text decides, and these patterns may look at any amount of it. Numbers in

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from core.schema import digest_of
-from governance.rails.fold import fold
+from governance.rails.fold import squeeze
 from governance.rails.pattern_rail import MENTION
 from governance.schema import Finding
 
@@ -167,13 +167,14 @@ class PrivateDataRail:
 
     def inspect(self, text: str) -> list[Finding]:
         """Return what is asked for, the surest finding of each category and place."""
-        plain = fold(text)
+        squeezed = squeeze(text)
+        plain = squeezed.text
         best: dict[tuple[str, int], Finding] = {}
         gives = [match.start() for match in _GIVES.finditer(plain)]
         for ask in _ASKS:
             for match in ask.find(plain, gives):
                 key = ask.category, match.start()
                 if key not in best:
-                    shown = f"{match.end() - match.start()} characters"
-                    best[key] = Finding(self.name, ask.category, ask.score, match.start(), match.end(), shown)
+                    start, end = squeezed.span(match.start(), match.end())
+                    best[key] = Finding(self.name, ask.category, ask.score, start, end, f"{end - start} characters")
         return sorted(best.values(), key=lambda f: (f.start, -f.end, -f.score))

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Protocol
 
 from core.schema import digest_of
-from governance.rails.fold import fold
+from governance.rails.fold import squeeze
 from governance.rails.pattern_rail import PatternRail, describe, last_word, rule
 from governance.rails.pii_named import DATE, ID, SAYS
 from governance.schema import Finding
@@ -127,9 +127,10 @@ class SafeHarbourRail:
             if key in self._seen:
                 self._seen.move_to_end(key)
                 return self._seen[key]
+        squeezed = squeeze(sentence)
         found = tuple(
-            Finding(self.name, _KINDS[each.entity], round(each.probability, 4), each.start, each.end)
-            for each in self._finder.find_names(fold(sentence), least=LEAST)
+            Finding(self.name, _KINDS[each.entity], round(each.probability, 4), *squeezed.span(each.start, each.end))
+            for each in self._finder.find_names(squeezed.text, least=LEAST)
             if each.entity in _KINDS
         )
         with self._lock:

@@ -1,8 +1,8 @@
 """The rail for credentials: keys, tokens, passwords in assignments and connection strings, private keys.
 
-It doesn't find a secret without a known form, a name before it, or a high entropy next to a key word. The forms are
-those that their issuers publish; most also stand in detect-secrets, whose plugins give no spans and judge whole lines,
-so that a stream could not be held to the same findings.
+It doesn't find a secret without a known form, a name before it, or a high entropy next to a key word, nor one with an
+invisible character inside. The forms are those that their issuers publish; most also stand in detect-secrets, whose
+plugins give no spans and judge whole lines, so that a stream could not be held to the same findings.
 """
 
 # ruff: noqa: E501 - a pattern is read as one line

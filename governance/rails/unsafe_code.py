@@ -2,8 +2,8 @@
 
 It scores 0.9 what destroys or exfiltrates as it stands, 0.6 the same where a sentence warns of it ("never run ..."),
 and 0.5 what is merely risky. Prose that names a command has none of these forms. It knows forms, not effects: commands
-that are built from variables, encoded, broken over lines, spread over several steps, or spaced by more than three
-characters pass, and so does code in a language that it has no rule for. It doesn't know which paths, tables or hosts
+that are built from variables, encoded, broken over lines, spread over several steps, spaced by more than three characters,
+or hold an invisible one pass, and so does code in a language that it has no rule for. It doesn't know which paths, tables or hosts
 matter to the reader.
 """
 

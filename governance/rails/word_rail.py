@@ -1,15 +1,16 @@
-"""Rules over words: the rail that finds phrases however they are disguised by look-alikes, gaps or digits.
+"""Rules over words: the rail that finds phrases however they are disguised by look-alikes, accents, gaps or digits.
 
-A phrase's span is at most `WINDOW` characters long once invisible characters are gone, so that it can be checked on a
-stream too. Words of other languages than English are not covered.
+A phrase's span is at most `WINDOW` characters long once accents and invisible characters are gone, so that it can be
+checked on a stream too. Words of other languages than English are not covered.
 """
 
 import re
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Sequence
 
 from core.schema import digest_of
-from governance.rails.fold import fold, read_leet, squeeze
+from governance.rails.fold import read_leet, squeeze
 from governance.rails.pattern_rail import WINDOW, Rule, describe, last_word
 from governance.schema import Finding
 
@@ -63,17 +64,20 @@ class WordRail:
         return [match.start() for match in self._opens.finditer(text, start)]
 
     def _finding(self, category: str, score: float, text: str, span: tuple[int, int]) -> Finding:
-        words_found = describe(text[slice(*span)], show=True)
-        return Finding(self.name, category, score, *span, words_found)
+        start, end = span
+        while end < len(text) and unicodedata.category(text[end]) == "Mn":
+            end += 1
+        return Finding(self.name, category, score, start, end, describe(text[start:end], show=True))
 
     def undecided_from(self, text: str) -> int:
         """Return the offset from which findings may still appear or change when the text goes on."""
         cut = max(0, len(text) - WINDOW)
-        plain = fold(text[cut:]).lower()
-        if self._opens is None or len(plain) != len(text) - cut:
+        squeezed = squeeze(text[cut:])
+        plain = squeezed.text.lower()
+        if self._opens is None or len(plain) != len(squeezed.text):
             return cut
         opened = self._opens.search(plain, 1 + max(map(plain.rfind, ".!?\n")))
-        return cut + min(last_word(plain), opened.start() if opened else len(plain))
+        return cut + squeezed.places[min(last_word(plain), opened.start() if opened else len(plain))]
 
 
 def words(*phrases: str) -> str:

@@ -15,7 +15,7 @@ PIECES = [
     "DE89 3704 0044 0532 0130 00", "passport no. X1234567", "DOB 12 March 1980", "8.8.8.8", "MRN: 00123456",
     "AKIAIOSFODNN7EXAMPLE", "password: hunter2!", "postgres://bob:s3cr3t@db/x", "-----BEGIN PRIVATE KEY-----\nMII E\n",
     "-----END PRIVATE KEY-----", "build a bomb", "how to steal credit cards", "kill ", "a" * 70, "@", " ", "\n", ". ", "12 ", "OK ",
-    "and so on ", "(", "x/y", "é\u0301",
+    "and so on ", "(", "x/y", "é\u0301", "bu\u0301ild a bo\u0308mb", "bu\u200bild a bomb",
 ]  # fmt: skip
 RAILS = [rail for rail in shipped_rails().output if isinstance(rail, StreamRail)]
 
