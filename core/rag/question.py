@@ -56,6 +56,11 @@ _NEXT_PART = re.compile(
     rf"|,\s+and\s+(?=(?:\w+ ){{0,2}}{_ASKS}\b|(?:is|are|do|does|did|can|may|must|should|will)\b)",
     re.I,
 )
+_TWICE = re.compile(
+    r"(?P<ask>.+?\b(?P<link>after|at|before|by|during|for|from|in|of|on|to|under|with)) "
+    r"(?P<one>[^,?]+?),? and (?P=link) (?P<other>\S.*)",
+    re.I,
+)
 _PART_WORDS = 3
 _SHORT_WORDS = 3
 _FOLLOW_UP_WORDS = 12
@@ -93,13 +98,15 @@ def search_query(conversation: Sequence[Message]) -> str:
 
 
 def question_parts(query: str) -> list[str]:
-    """Return what is asked one by one, as queries: "What is A, and when is B?" asks twice.
+    """Return what is asked one by one: "What is A, and when is B?" asks twice, and so does "What is A for B and for C?".
 
     A part that can't be understood alone ("when is it due?") keeps what stood before it as an earlier line, any other
     only the numbers of the whole, such as a year.
     """
     *earlier, last = query.split("\n")
     pieces = [piece.strip() for piece in _NEXT_PART.split(last) if piece.strip()]
+    if len(pieces) == 1 and (twice := _TWICE.fullmatch(pieces[0])):
+        pieces = [f"{twice['ask']} {twice[asked]}" for asked in ("one", "other")]
     if len(pieces) < 2 or any(len(piece.split()) < _PART_WORDS for piece in pieces):
         return [query]
     numbers = " ".join(re.findall(r"\S*\d[^\s,?]*", last))

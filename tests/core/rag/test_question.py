@@ -90,6 +90,8 @@ def test_query_of_a_very_long_message_is_its_end() -> None:
         ),
         ("What was paid in 2026, and what is the limit?", ["2026\nWhat was paid in 2026", "2026\nwhat is the limit?"]),
         ("The laser\nWhat is A and when is B due?", ["The laser\nWhat is A", "The laser\nwhen is B due?"]),
+        ("What is paid for towing and for repairs?", ["What is paid for towing", "What is paid for repairs?"]),
+        ("Who opens on Monday, and on a holiday?", ["Who opens on Monday", "Who opens on a holiday?"]),
     ],
 )
 def test_parts_of_a_question_are_told_apart(query: str, parts: list[str]) -> None:
