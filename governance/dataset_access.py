@@ -7,9 +7,9 @@ that is changed holds at once, for data in use as well.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import reduce
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Text, cast, func, select
+from sqlalchemy import Row, Select, Text, cast, func, select
 from sqlalchemy.orm import Session
 
 from core.datasets.states import RETRIEVABLE
@@ -32,6 +32,7 @@ _FACTS = (
     Dataset.licence,
     Dataset.purposes,
 )
+_OPTIONAL = ("valid_from", "valid_until")
 _Facts = Row[str, str, str, str | None, str | None, str, list[str]]
 
 
@@ -55,9 +56,9 @@ class _Judged:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The catalog as it was when its rows joined were `stamp`, and what was judged by these rules then."""
+    """The catalog as it was when its joined columns were `stamp`, and what was judged by these rules then."""
 
-    stamp: str
+    stamp: tuple[str | None, ...]
     rules: DatasetRules
     rows: Mapping[str, _Facts]
     judged: dict[_Asked, _Judged] = field(default_factory=dict)
@@ -99,7 +100,7 @@ class DatasetAccess:
         if len(asked.dataset_ids) <= FEW:
             rows = session.execute(select(*_FACTS).where(Dataset.id.in_(asked.dataset_ids)))
             return _judge({row.id: row for row in rows}, asked, rules)
-        stamp = session.scalar(select(_stamp())) or ""
+        stamp = tuple(session.execute(_JOINED).one())
         known = self._known
         if known is None or known.stamp != stamp or known.rules is not rules:
             known = _Known(stamp, rules, {row.id: row for row in session.execute(select(*_FACTS))})
@@ -112,10 +113,17 @@ class DatasetAccess:
         return found
 
 
-def _stamp() -> ColumnElement[str]:
-    """Return all that decides, of all datasets, as one text: the database joins it faster than its rows are read."""
-    texts: list[ColumnElement[str]] = [func.coalesce(cast(column, Text), "") for column in _FACTS]
-    return func.aggregate_strings(reduce(lambda joined, each: joined + "|" + each, texts), "\n")
+def _joined() -> Select[*tuple[Any, ...]]:
+    """Return the query for all that decides, of all datasets, each column as one text with its rows in one order.
+
+    The database joins columns in a tenth of the time that it takes to read their rows, and joins rows more slowly.
+    """
+    texts = (func.coalesce(each, "") if each.key in _OPTIONAL else cast(each, Text) for each in _FACTS)
+    joined = [func.aggregate_strings(each, "\n") for each in texts]
+    return select(*joined)
+
+
+_JOINED = _joined()
 
 
 def _judge(rows: Mapping[str, _Facts], asked: _Asked, rules: DatasetRules) -> _Judged:
