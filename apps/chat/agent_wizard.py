@@ -23,6 +23,7 @@ from apps.chat.badges import count
 from apps.chat.drawing import draw
 from apps.chat.progress import Progress
 from apps.chat.sidebar import DOMAIN_WORDS, LEVEL_WORDS, SCOPE_WORDS
+from core.datasets.card import slug_of
 from core.datasets.search import search_catalog
 from core.schema import Message
 from governance.agents import AgentDraft
@@ -38,6 +39,7 @@ STYLES = [
     ("Plain language: everyday words", "plain-language"),
 ]
 NO_ADAPTER = ("None: the model as it is.", "")
+TOLD = 10  # datasets left out that are told one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Decided:
 
     Attributes:
         allow: Lines of contact details.
+        used_for: A purpose that cards name, in any spelling; empty for none.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Decided:
     domain: str = "general"
     scope: str = "open"
     allow: str = ""
+    used_for: str = ""
 
 
 class AgentWizard:
@@ -88,6 +92,21 @@ class AgentWizard:
         """Return what is chosen after a person picked among the datasets that the search shows."""
         shown = [value for _, value in self.choices(text, category)[0]]
         return merge_choice(chosen, shown=shown, picked=picked)
+
+    def say_chosen(self, actor: Actor, decided: Decided) -> list[str]:
+        """Return a line on what is chosen, and one on each dataset that this agent would leave out of its searches."""
+        if not decided.dataset_ids:
+            return ["None chosen: the agent can't look anything up."]
+        agent = draft_agent(actor, self._draft(decided), agent_id=self._new_id(), now=self._clock())
+        left_out = self._records.access.of(actor, agent).left_out
+        told = [f"Left out, {each.dataset_id}: {each.because}" for each in left_out[:TOLD]]
+        more = [f"and {len(left_out) - TOLD:,} more are left out."] if len(left_out) > TOLD else []
+        return [f"Chosen: {', '.join(agent.dataset_ids)}.", *told, *more]
+
+    def uses(self) -> list[tuple[str, str]]:
+        """Return the purposes that cards name, for an agent to be used for one of them."""
+        named = sorted(search_catalog(self._records.store, limit=1).counts["purposes"])
+        return [("None named", ""), *((each, each) for each in named)]
 
     def categories(self) -> list[tuple[str, str]]:
         """Return the categories that there are."""
@@ -140,6 +159,7 @@ class AgentWizard:
             level=decided.level,
             domain=decided.domain,
             scope=decided.scope,
+            used_for=slug_of(decided.used_for) or None,
             allow=tuple(line.strip() for line in decided.allow.splitlines() if line.strip()),
             dataset_ids=decided.dataset_ids,
             profile=self.profile,

@@ -58,7 +58,9 @@ class WizardForm:
         gr.on(narrowed, self._find, search, found, trigger_mode="always_last", **PRIVATE)
         # after the opening, with what was typed meanwhile: an answer to an empty search may not come last
         opening.then(self._find, search, found, **PRIVATE)
-        self._picks.input(self._pick, [*search, self._picks], [self._chosen, self._picked], **PRIVATE)
+        picked = self._picks.input(self._pick, [*search, self._picks], [self._chosen], **PRIVATE)
+        picked.then(self._say_chosen, decided, [self._picked], **PRIVATE)
+        self._used_for.input(self._say_chosen, decided, [self._picked], **PRIVATE)
         gr.on(
             [self._run_test.click, self._question.submit],
             self._test,
@@ -71,13 +73,14 @@ class WizardForm:
         ).then(None, js="() => { if (!document.querySelector('#wizard-problem .problem')) location.hash = '' }")
 
     def choices(self) -> tuple[Any, ...]:
-        """Return what the lists hold now, for when the page opens: adapters, categories."""
-        return gr.update(choices=self._wizard.adapters()), gr.update(choices=self._wizard.categories())
+        """Return what the lists hold now, for when the page opens: adapters, categories, uses."""
+        lists = self._wizard.adapters(), self._wizard.categories(), self._wizard.uses()
+        return tuple(gr.update(choices=each) for each in lists)
 
     @property
     def lists(self) -> list[Any]:
         """Return the components that `choices` fills."""
-        return [self._adapter, self._category]
+        return [self._adapter, self._category, self._used_for]
 
     def _lay_out_purpose(self) -> None:
         with gr.Step("Purpose", id=PURPOSE):
@@ -112,6 +115,14 @@ class WizardForm:
                 )
             self._found = _html()
             self._picks = gr.CheckboxGroup([], label="Datasets that it may answer from", elem_id="dataset-picks")
+            self._used_for = gr.Dropdown(
+                [("None named", "")],
+                value="",
+                allow_custom_value=True,
+                label="Used for",
+                info="One purpose. What a card or a licence limits to others is left out of its searches.",
+                elem_id="used-for",
+            )
             self._picked = _html(_line("None chosen: the agent can't look anything up."))
             self._lay_out_moves("Next: governance", DATASETS)
 
@@ -165,6 +176,7 @@ class WizardForm:
             self._domain: "domain",
             self._scope: "scope",
             self._allow: "allow",
+            self._used_for: "used_for",
         }
 
     def _read(self, sent: dict[Any, Any]) -> Decided:
@@ -187,9 +199,14 @@ class WizardForm:
         shown = {value for _, value in choices}
         return gr.update(choices=choices, value=[each for each in chosen if each in shown]), _line(found)
 
-    def _pick(self, text: str, category: str, chosen: tuple[str, ...], picked: list[str]) -> tuple[Any, str]:
-        merged = self._wizard.pick(text, category, chosen, picked)
-        return merged, _line(f"Chosen: {', '.join(merged)}." if merged else "None chosen.")
+    def _pick(self, text: str, category: str, chosen: tuple[str, ...], picked: list[str]) -> tuple[str, ...]:
+        return self._wizard.pick(text, category, chosen, picked)
+
+    def _say_chosen(self, sent: dict[Any, Any], request: gr.Request) -> str:
+        try:
+            return "".join(_line(each) for each in self._wizard.say_chosen(acting(request), self._read(sent)))
+        except (CoreError, GovernanceError) as exc:
+            return _draw_problem(exc)
 
     def _summarise(self, sent: dict[Any, Any]) -> tuple[Any, Any, str]:
         try:

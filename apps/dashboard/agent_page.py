@@ -9,7 +9,7 @@ from apps.dashboard.filters import choose_filters, load_turns
 from apps.dashboard.session import records, viewer
 from apps.dashboard.tiles import draw_chart, draw_tiles, draw_turns_table, open_turns
 from apps.dashboard.words import DASH, count_text, times_of
-from governance.schema import AgentView
+from governance.schema import Actor, AgentView, LeftOut
 from governance.scorecard import Score, Scorecard, percentile
 from governance.turns import TurnFact
 
@@ -20,7 +20,7 @@ QUANTILES = (50, 90, 95, 99)
 
 def draw_agent() -> None:
     """Draw the page."""
-    viewer("scorecard.view")
+    actor = viewer("scorecard.view")
     st.title("Agent scorecard")
     chosen = choose_filters()
     if not chosen.names:
@@ -29,7 +29,7 @@ def draw_agent() -> None:
     if chosen.agent_id is None:
         _draw_choice(list(chosen.names.values()))
         return
-    _draw_identity(records().agents.get(chosen.agent_id))
+    _draw_identity(actor, records().agents.get(chosen.agent_id))
     facts = load_turns(chosen)
     card = records().metrics.scorecard_of(facts, agent_id=chosen.agent_id, days=chosen.days)
     if not facts:
@@ -53,14 +53,30 @@ def _draw_choice(names: Sequence[str]) -> None:
         st.caption(f"and {len(names) - MOST_LINKED:,} more in the list above.")
 
 
-def _draw_identity(agent: AgentView) -> None:
+def _draw_identity(actor: Actor, agent: AgentView) -> None:
     datasets = count_text(len(agent.dataset_ids), "dataset")
     retired = " · retired" if agent.retired_at else ""
     st.markdown(agent.purpose)
     scope = " · keeps to its purpose" if agent.scope == "stated" else ""
-    st.caption(f"Level {agent.level} · domain {agent.domain}{scope} · {datasets} · model {agent.profile}{retired}")
+    used_for = f" · used for {agent.used_for}" if agent.used_for else ""
+    st.caption(
+        f"Level {agent.level} · domain {agent.domain}{scope}{used_for} · {datasets} · model {agent.profile}{retired}"
+    )
     if agent.allow:
         st.caption(f"Not masked, because public: {', '.join(agent.allow)}")
+    _draw_left_out(agent, records().access.of(actor, agent).left_out)
+
+
+def _draw_left_out(agent: AgentView, left_out: Sequence[LeftOut]) -> None:
+    """Say which datasets the agent leaves out of searches for the one who looks, and why."""
+    if not left_out:
+        return
+    attached = count_text(len(agent.dataset_ids), "dataset")
+    with st.expander(f"{len(left_out):,} of {attached} left out of searches that you would start"):
+        for each in left_out[:MOST_LINKED]:
+            st.markdown(f"**{each.dataset_id}**: {each.because}")
+        if len(left_out) > MOST_LINKED:
+            st.caption(f"and {len(left_out) - MOST_LINKED:,} more.")
 
 
 def _draw_scores(card: Scorecard, facts: Sequence[TurnFact]) -> None:

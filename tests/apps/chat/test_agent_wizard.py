@@ -7,6 +7,7 @@ import pytest
 from apps.chat.agent_draft import SHOWN, dataset_choices, dataset_label, merge_choice
 from apps.chat.agent_wizard import AgentWizard, Decided
 from core.datasets.catalog import DatasetView, get_dataset
+from core.store.tables import Dataset
 from governance.errors import AccessDenied, InputError
 from governance.schema import AgentView
 from governance.turns import turn_facts
@@ -121,6 +122,32 @@ def test_the_summary_says_what_would_be_created(wizard: AgentWizard) -> None:
     drawn = wizard.summary(DECIDED)
     for fact in ("Wizard made", "brief", "1 dataset: cafe-rules", "Enhanced."):
         assert fact in drawn
+
+
+def test_dataset_that_the_agents_use_is_not_among_is_left_out_and_the_wizard_says_why(
+    wizard: AgentWizard, live: Live, rules: DatasetView
+) -> None:
+    actor = live.people["bea"]
+    assert wizard.say_chosen(actor, replace(DECIDED, dataset_ids=())) == [
+        "None chosen: the agent can't look anything up."
+    ]
+    assert wizard.say_chosen(actor, DECIDED) == ["Chosen: cafe-rules."]
+    limit_to(live, ["staff-questions"])
+    try:
+        assert ("staff-questions", "staff-questions") in wizard.uses()
+        assert wizard.say_chosen(actor, replace(DECIDED, used_for="Advertising")) == [
+            "Chosen: cafe-rules.",
+            "Left out, cafe-rules: It may be used for staff-questions; the agent is used for advertising.",
+        ]
+        assert wizard.say_chosen(actor, replace(DECIDED, used_for="Staff questions")) == ["Chosen: cafe-rules."]
+    finally:
+        limit_to(live, [])
+    assert "staff-questions" in wizard.summary(replace(DECIDED, used_for="Staff questions"))
+
+
+def limit_to(live: Live, purposes: list[str]) -> None:
+    with live.workbench.records.store.write() as session:
+        session.get_one(Dataset, "cafe-rules").purposes = purposes
 
 
 def test_datasets_are_found_by_words_and_category(wizard: AgentWizard, rules: DatasetView) -> None:

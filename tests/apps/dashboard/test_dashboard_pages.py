@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from apps.dashboard.session import records
 from apps.dashboard.words import score_text
+from core.store.tables import Dataset
 from governance.records import Records
 from governance.scorecard import Score, build_scorecard
 from tests.apps.dashboard.conftest import Filled, Open, run_page
@@ -97,6 +98,26 @@ def test_agent_page_shows_the_suites_that_were_asked(
     app = of_agent(run_page("agent_page.py"), "Idle desk")
     assert shown(app) == {"jailbreak": "90.0%"}
     assert [link.proto.query_string for link in app.get("page_link")] == [f"entries={sealed.index}"]
+
+
+def test_agent_page_says_which_datasets_are_left_out_and_why(
+    filled: Filled,
+    tmp_path: Path,
+    at_home: Callable[[Path], Records],
+    signed_in: Callable[[str | None], None],
+) -> None:
+    copied = at_home(Path(shutil.copytree(filled.home, tmp_path / "outdated")))
+    signed_in(filled.cookies["rex"])
+    assert "left out of searches" not in labels(of_agent(run_page("agent_page.py"), "Travel guide"))
+    with copied.store.write() as session:
+        session.get_one(Dataset, "handbook").valid_until = "2025-12-31"
+    app = of_agent(run_page("agent_page.py"), "Travel guide")
+    assert "1 of 1 dataset left out of searches that you would start" in labels(app)
+    assert "**handbook**: It is outdated: it held until 2025-12-31." in texts(app)
+
+
+def labels(app: AppTest) -> str:
+    return "\n".join(each.label for each in app.expander)
 
 
 def test_agent_page_offers_the_agents_until_one_is_chosen(open_page: Open) -> None:
