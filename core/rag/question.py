@@ -98,7 +98,7 @@ def search_query(conversation: Sequence[Message]) -> str:
 
 
 def question_parts(query: str) -> list[str]:
-    """Return what is asked one by one: "What is A, and when is B?" asks twice, and so does "What is A for B and for C?".
+    """Return what is asked one by one: "What is A, and when is B?" asks twice, as does "What is A for B and for C?".
 
     A part that can't be understood alone ("when is it due?") keeps what stood before it as an earlier line, any other
     only the numbers of the whole, such as a year.
