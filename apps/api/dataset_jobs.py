@@ -21,7 +21,15 @@ from governance.identity import require
 from governance.schema import Actor, Resource
 
 HIGHEST_MB = 65_536  # of the setting max_upload_mb
-FIELD_WORDS = {"id": "The title", "labels": "The labels", "purposes": "The purposes", "licence": "The licence"}
+FIELD_WORDS = {
+    "id": "The title",
+    "labels": "The labels",
+    "purposes": "The purposes",
+    "licence": "The licence",
+    "valid_from": "The first day",
+    "valid_until": "The last day",
+    "card": "The days",
+}
 NAMED_FILES = 5
 TOO_LARGE: dict[int | str, dict[str, object]] = {
     413: {"model": ErrorAnswer, "description": "The files are larger than the setting max_upload_mb allows"}
@@ -36,6 +44,8 @@ class NewDataset(BaseModel):
         address: Of a file or ZIP on the web, http or https, to fetch; empty for none.
         renew: The id of the dataset that these files are a newer version of; empty for a new one.
         purposes: What it may be used for, in words joined by hyphens and parted by commas; none means every purpose.
+        valid_from: The first day that it holds for, such as 2026-01-31; empty for no such day.
+        valid_until: The last day; it is left out of searches afterwards.
         personal: Whether there is personal data in it, which its labels then say.
         skip_bad: Leave out and report what can't be read, instead of refusing all.
     """
@@ -55,6 +65,8 @@ class NewDataset(BaseModel):
     purposes: str = ""
     jurisdiction: str = ""
     legal_basis: LegalBasis | None = None
+    valid_from: str = ""
+    valid_until: str = ""
     personal: bool = False
     skip_bad: bool = False
 
@@ -177,13 +189,15 @@ def card_of(new: NewDataset, actor: Actor, *, fetched: Download | None = None) -
             purposes=[slug_of(each) for each in new.purposes.split(",") if slug_of(each)],
             jurisdiction=new.jurisdiction.strip() or None,
             legal_basis=new.legal_basis,
+            valid_from=new.valid_from.strip() or None,
+            valid_until=new.valid_until.strip() or None,
         )
     except ValidationError as exc:
         raise InputError(" ".join(_problem(dict(each)) for each in exc.errors(include_input=False))) from exc
 
 
 def _problem(error: dict[str, object]) -> str:
-    field = str(error["loc"][0])  # type: ignore[index]
+    field = str(error["loc"][0]) if error["loc"] else "card"  # type: ignore[index]
     name = FIELD_WORDS.get(field, f"The {field}")
     if field == "id":
         return "The title needs at least one letter or digit."

@@ -161,16 +161,19 @@ def test_rules_are_read_again_only_when_their_file_changed(tmp_path: Path) -> No
     assert rules() is not first
 
 
-def test_many_datasets_are_judged_once_while_nothing_changes(store: Store) -> None:
+def test_many_datasets_are_judged_once_while_nothing_changes(any_store: Store) -> None:
     """The answer for thousands is the same object until a row, a rule, the agent's use or the day is another."""
     today = [datetime(2026, 3, 1, tzinfo=UTC)]
-    door = open_door(store)
+    door = open_door(any_store)
     actor, agent = agent_over(door, *MANY)
-    access = DatasetAccess(store, rules=DatasetRulesFile(), clock=lambda: today[0])
-    put(store, MANY[0], valid_until="2026-03-01")
+    access = DatasetAccess(any_store, rules=DatasetRulesFile(), clock=lambda: today[0])
+    put(any_store, MANY[0], valid_until="2026-03-01")
     first = access.of(actor, agent)
     assert access.of(actor, agent) is first
     assert len(first.dataset_ids) == len(MANY)
     today[0] = datetime(2026, 3, 2, tzinfo=UTC)
     assert access.of(actor, agent).dataset_ids == MANY[1:]
+    put(any_store, MANY[1], licence="all rights reserved", purposes=["research"])
+    put(any_store, MANY[2], licence="all rights reserved")
+    assert access.of(actor, agent).dataset_ids == MANY[3:]
     door.ledger.close()

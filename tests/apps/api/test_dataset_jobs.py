@@ -68,6 +68,17 @@ def test_files_become_a_dataset_and_their_upload_goes(live: Live, bea: httpx.Cli
     assert not (live.workbench.records.settings.data_folder / "uploads" / str(job["id"])).exists()
 
 
+def test_days_of_validity_are_kept_and_no_days_are_refused_with_a_sentence(bea: httpx.Client) -> None:
+    sent = _send(bea, ("a.md", NOTES), title="Skiffs", valid_from="2026-01-01", valid_until="2099-12-31")
+    _ended(bea, sent.json()["id"])
+    dataset = bea.get(f"{API}/datasets/skiffs").json()["dataset"]
+    assert (dataset["valid_from"], dataset["valid_until"]) == ("2026-01-01", "2099-12-31")
+    for days, said in (("someday", "The last day: "), ("2025-12-31", "The days: ")):
+        answer = _send(bea, ("a.md", NOTES), title="Yawls", valid_from="2026-01-01", valid_until=days)
+        assert answer.status_code == 400
+        assert answer.json()["error"]["message"].startswith(said)
+
+
 def test_a_file_is_fetched_by_its_address_and_its_origin_and_digest_are_kept(bea: httpx.Client) -> None:
     web = Starlette(routes=[Route("/guides/boats.md", lambda _: PlainTextResponse(NOTES))])
     with serving(web) as url:
