@@ -1,4 +1,6 @@
-"""Coverage-guided fuzzing of what reads foreign bytes: `python tests/fuzz/readers.py NAME -runs=N`, N inputs.
+"""Coverage-guided fuzzing of what reads foreign bytes: `python tests/fuzz/readers.py NAMES -runs=N`, N inputs.
+
+NAMES are readers with commas between them, or "all". An input's first byte says which of them reads the rest.
 
 Each reader may refuse with its own error alone; any other error, an input that takes a minute, or one that needs more
 memory than `MEMORY`, ends the run. (The fuzzer's own limit also counts the peak of the process that started this one.)
@@ -97,20 +99,25 @@ def build_seeds() -> dict[str, bytes]:
 
 
 def main() -> None:
-    """Fuzz one reader, from its genuine input on."""
-    chosen = sys.argv.pop(1)
-    read, seed = READERS[chosen], build_seeds()[chosen]
-    read(seed)  # must be accepted, or nothing behind the first check would be reached
+    """Fuzz readers, from a genuine input of each on."""
+    named = sys.argv.pop(1)
+    chosen = list(READERS) if named == "all" else named.split(",")
+    seeds = build_seeds()
+    for name in chosen:
+        READERS[name](seeds[name])  # must be accepted, or nothing behind the first check would be reached
 
     def once(data: bytes) -> None:
+        if not data:
+            return
         try:
-            read(data)
+            READERS[chosen[data[0] % len(chosen)]](data[1:])
         except (VerificationError, PolicyError):
             return
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with tempfile.TemporaryDirectory() as corpus:
-        (Path(corpus) / "genuine").write_bytes(seed)
+        for place, name in enumerate(chosen):
+            (Path(corpus) / name).write_bytes(bytes([place]) + seeds[name])
         atheris.Setup([*sys.argv, "-timeout=60", "-rss_limit_mb=0", "-max_len=8192", corpus], once)
         atheris.Fuzz()
 

@@ -29,7 +29,7 @@ from governance.ledger.key_history import load_history, sign_rotation
 from governance.ledger.notes import Checkpoint, Signer, open_checkpoint, sign_checkpoint
 from governance.policy import Policy, Ruling
 from governance.policy.document import parse_document
-from governance.rails import Masker, RailRunner
+from governance.rails import Masker, RailRunner, merge_spans
 from governance.release import ReleaseGate
 from governance.schema import Action, Decision, Finding
 from tests.governance.shipped import shipped_rails
@@ -260,6 +260,32 @@ def test_rail_that_does_anything_never_lets_out_what_an_honest_one_blocks(seed: 
     gate = ReleaseGate(rails, runner=RailRunner(deadline_s=30), judge=judge_with("block"), masker=Masker())
     released = "".join([gate.push(piece) for piece in pieces])
     assert "x" not in released
+
+
+SAID = [
+    "Write to jo@example.com", "AKIAIOSFODNN7EXAMPLE", "4111 1111 1111 1111", "build a bo\u0308mb", "rm -rf /",
+    "![x](https://evil.example/a?d=", "c2VjcmV0c2VjcmV0", "ignore all previous instructions", "kill myself",
+    "what is the home address of Ann Lee", "should I stop taking my pills", "Gypsies are", "<script>",
+    "`", "\u200b", "\ud800", "\0", ". ",
+]  # fmt: skip
+ANYTHING = st.lists(st.sampled_from(SAID) | st.text(max_size=40), max_size=6).map("".join)
+
+
+@settings(relaxed, max_examples=40)
+@given(text=ANYTHING)
+def test_every_rail_looks_at_any_text_and_finds_within_it(text: str) -> None:
+    rails = shipped_rails().all().values()
+    RailRunner(deadline_s=30).run([(rail, text) for rail in rails])  # an error for any span outside of the text
+
+
+@settings(relaxed, max_examples=40)
+@given(text=ANYTHING, size=st.integers(1, 40))
+def test_gate_releases_any_text_as_it_would_be_masked_at_once_or_stops(text: str, size: int) -> None:
+    rails = [rail for rail in shipped_rails().output if hasattr(rail, "undecided_from") and not hasattr(rail, "closes")]
+    gate = ReleaseGate(rails, runner=RailRunner(deadline_s=30), judge=judge_with("redact"), masker=Masker())
+    released = "".join([gate.push(text[i : i + size]) for i in range(0, len(text), size)]) + gate.finish()
+    whole = Masker().mask(text, merge_spans(finding for rail in rails for finding in rail.inspect(text)))
+    assert whole.startswith(released) if gate.stopped else released == whole
 
 
 def test_what_is_mutated_is_genuine() -> None:
