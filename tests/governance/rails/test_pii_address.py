@@ -95,8 +95,8 @@ PIECES = [*ADDRESSES, "lives at ", "address: ", "our office at ", "Anna ", "Broa
           "of the ", " and so on ", "| ", '"', "zip code: 90210", "Street", "a" * 30, "MRN: 00123456", "é\u0301"]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from(PIECES), max_size=7).map("".join))
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=5).map("".join))
 def test_what_lies_before_the_edge_never_changes_at_any_cut(text: str) -> None:
     whole = RAIL.inspect(text)
     for cut in range(len(text) + 1):
