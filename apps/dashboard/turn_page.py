@@ -141,6 +141,10 @@ def _draw_evidence(record: dict[str, Any]) -> None:
     if record["dropped_evidence"]:
         dropped = count_text(len(record["dropped_evidence"]), "passage")
         st.caption(f"{dropped} dropped by a rail before the model saw the evidence.")
+    left_out = record.get("datasets_left_out")  # not in records from before it was counted
+    if left_out:
+        why = ", ".join(f"{n} because of {reason}" for reason, n in left_out.items())
+        st.caption(f"Not searched, of the agent's datasets: {why}.")
 
 
 def _draw_model(record: dict[str, Any]) -> None:

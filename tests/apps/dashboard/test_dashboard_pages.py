@@ -1,6 +1,7 @@
 """The pages, run by Streamlit's AppTest on real records: their numbers, empty states, rights and verification."""
 
 import dataclasses
+import html
 import json
 import shutil
 import sqlite3
@@ -10,12 +11,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from apps.chat.drawing import draw
+from apps.chat.turn_panel import digests, read_turn_panel, short_digest
 from apps.dashboard.session import records
 from apps.dashboard.words import score_text
+from core.schema import Message
 from core.store.tables import Dataset
 from governance.records import Records
 from governance.scorecard import Score, build_scorecard
 from tests.apps.dashboard.conftest import Filled, Open, run_page
+from tests.governance.door import closed, open_door
 
 
 def shown(app: AppTest) -> dict[str, str]:
@@ -114,6 +119,12 @@ def test_agent_page_says_which_datasets_are_left_out_and_why(
     app = of_agent(run_page("agent_page.py"), "Travel guide")
     assert "1 of 1 dataset left out of searches that you would start" in labels(app)
     assert "**handbook**: It is outdated: it held until 2025-12-31." in texts(app)
+    door, bea = open_door(copied.store, ledger=copied.ledger), filled.people["bea"]
+    turn = closed(list(door.native_llm.chat(bea, filled.agents["travel"], [Message("user", "What do meals cost?")])))
+    said = "Not searched, of the agent's datasets: 1 because of time."
+    assert said in texts(run_page("turn_page.py", turn=turn.turn_id))
+    panel = read_turn_panel(copied, bea, turn.turn_id)
+    assert said in html.unescape(draw("turn", panel=panel, short=short_digest, digests=digests(panel.detail)))
 
 
 def labels(app: AppTest) -> str:
