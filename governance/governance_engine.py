@@ -154,6 +154,7 @@ class GovernanceEngine:
         findings += [finding for finding in across if finding not in findings]
         for name, ms in more_ms.items():
             rail_ms[name] = rail_ms.get(name, 0.0) + ms
+        findings = self._without_past(findings, last=len(messages) - 1, agent=agent, actor=actor)
         ruling = self._decide(findings, stage="input", agent=agent, actor=actor, released=released)
         return _verdict(texts, findings, ruling, rail_ms, masker=masker)
 
@@ -244,13 +245,22 @@ class GovernanceEngine:
         return self._run([(i, rail, text) for i, text in enumerate(texts) for rail in rails])
 
     def _inspect_messages(self, messages: Sequence[Message], rails: RailSet) -> tuple[list[Finding], dict[str, float]]:
-        by_user = (*rails.input, *rails.spoken)
-        jobs = [
-            (i, rail, message.content)
-            for i, message in enumerate(messages)
-            for rail in (by_user if message.role == "user" else rails.input)
-        ]
-        return self._run([*jobs, *((len(messages) - 1, rail, messages[-1].content) for rail in rails.asked)])
+        by_user = (*rails.input, *rails.spoken, *rails.asked)
+        return self._run(
+            [
+                (i, rail, message.content)
+                for i, message in enumerate(messages)
+                for rail in (by_user if message.role == "user" else rails.input)
+            ]
+        )
+
+    def _without_past(self, findings: Sequence[Finding], *, last: int, agent: AgentView, actor: Actor) -> list[Finding]:
+        """Leave out what earlier messages asked for, but for what is refused: a later one may point back at that."""
+        asked = {rail.name for rail in self._rails.asked}
+        past = [finding for finding in findings if finding.rail in asked and finding.message_index < last]
+        actions = self.policy.decide(past, stage="input", agent=agent, actor=actor).actions
+        gone = [finding for finding, action in zip(past, actions, strict=True) if action != "block"]
+        return [finding for finding in findings if finding not in gone]
 
     def _run(self, jobs: Sequence[tuple[int, Rail, str]]) -> tuple[list[Finding], dict[str, float]]:
         results, rail_ms = self._runner.run([(rail, text) for _, rail, text in jobs])

@@ -55,7 +55,7 @@ class RailSet:
 
     Attributes:
         spoken: Rails of the input for what the user wrote alone: an assistant that declines speaks of its rules.
-        asked: Rails of the input for the user's last message alone: what it asks for, not what was asked before.
+        asked: Rails of the input for what the user asks for; of earlier messages only what is refused counts.
         across: Rails of the input that also look for one attack split over several messages.
         maximum: Rails of all three stages for agents of the level `maximum`, in place of any of that name in `spoken`.
         grounding: The rail of the output that needs the turn's evidence; None where nothing can be cited.
