@@ -130,7 +130,10 @@ def _judge(rows: Mapping[str, _Facts], asked: _Asked, rules: DatasetRules) -> _J
     usable, left_out, unapproved = list[str](), list[LeftOut](), dict[str, LeftOut]()
     licences: dict[tuple[str, str], tuple[str, frozenset[str] | None]] = {}
     for dataset_id in sorted(set(asked.dataset_ids)):
-        row = rows[dataset_id]
+        row = rows.get(dataset_id)
+        if row is None:
+            left_out.append(LeftOut(dataset_id, "state", "It is not in the catalog."))
+            continue
         licence = licences.get((row.licence, row.tier))
         if licence is None:
             licence = rules.verdict(row.licence, row.tier), rules.purposes(row.licence)

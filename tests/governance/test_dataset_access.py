@@ -15,7 +15,7 @@ from governance.dataset_access import FEW, DatasetAccess
 from governance.dataset_rules import SHIPPED, DatasetRulesFile
 from governance.errors import PolicyError
 from governance.schema import Actor, AgentView
-from tests.governance.door import NOW, Door, add_dataset, closed, open_door
+from tests.governance.door import NOW, Door, add_dataset, closed, open_door, with_datasets
 
 MANY = tuple(f"rules-{n:03d}" for n in range(FEW + 5))
 QUESTION = [Message("user", "What do meals cost?")]
@@ -40,32 +40,32 @@ def reasons(door: Door, actor: Actor, agent: AgentView, **asked: date) -> dict[s
     return left_out
 
 
+CHANGES = [
+    ({"state": "quarantined"}, "state", "It is quarantined"),
+    ({"tier": "restricted"}, "tier", "It is restricted"),
+    ({"valid_until": "2026-02-28"}, "time", "outdated: it held until 2026-02-28"),
+    ({"valid_from": "2026-03-02"}, "time", "holds from 2026-03-02"),
+    ({"purposes": ["research"]}, "purpose", "used for research; the agent is used for customer-support"),
+    ({"licence": "CC BY-NC 4.0"}, "purpose", "allows education, evaluation, research"),
+    ({"licence": "all rights reserved"}, "licence", "needs a reviewer's approval"),
+    ({"licence": "Unheard of 1.0"}, "licence", "needs a reviewer's approval"),
+]
+
+
 @pytest.mark.parametrize("ids", [MANY[:3], MANY], ids=["few", "many"])
-@pytest.mark.parametrize(
-    ("fields", "reason", "because"),
-    [
-        ({"state": "quarantined"}, "state", "It is quarantined"),
-        ({"tier": "restricted"}, "tier", "It is restricted"),
-        ({"valid_until": "2026-02-28"}, "time", "outdated: it held until 2026-02-28"),
-        ({"valid_from": "2026-03-02"}, "time", "holds from 2026-03-02"),
-        ({"purposes": ["research"]}, "purpose", "used for research; the agent is used for customer-support"),
-        ({"licence": "CC BY-NC 4.0"}, "purpose", "allows education, evaluation, research"),
-        ({"licence": "all rights reserved"}, "licence", "needs a reviewer's approval"),
-        ({"licence": "Unheard of 1.0"}, "licence", "needs a reviewer's approval"),
-    ],
-    ids=lambda value: str(value)[:24] if isinstance(value, dict) else "",
-)
-def test_change_of_a_card_leaves_its_dataset_out_at_once(
-    store: Store, ids: tuple[str, ...], fields: dict[str, object], reason: str, because: str
-) -> None:
+def test_each_change_of_a_card_leaves_its_dataset_out_at_once(store: Store, ids: tuple[str, ...]) -> None:
     door = open_door(store, clock=lambda: NOW)
     actor, agent = agent_over(door, *ids, used_for="customer-support")
-    assert reasons(door, actor, agent) == {}
     other = connect(str(store.engine.url))  # as another process would
-    put(other, ids[1], **fields)
+    for fields, reason, because in CHANGES:
+        assert reasons(door, actor, agent) == {}
+        with store.read() as session:
+            before = {name: getattr(session.get_one(Dataset, ids[1]), name) for name in fields}
+        put(other, ids[1], **fields)
+        assert reasons(door, actor, agent) == {ids[1]: reason}, fields
+        assert because in door.access.of(actor, agent).left_out[0].because
+        put(other, ids[1], **before)
     other.close()
-    assert reasons(door, actor, agent) == {ids[1]: reason}
-    assert because in door.access.of(actor, agent).left_out[0].because
     door.ledger.close()
 
 
@@ -75,6 +75,12 @@ def test_dataset_of_the_agents_purpose_is_used_and_no_purpose_is_none_of_them(do
     assert reasons(door, actor, agent) == {}
     unnamed = door.agent(actor, name="Guide 2", dataset_ids=("free", "support"))
     assert reasons(door, actor, unnamed) == {"support": "purpose"}
+
+
+@pytest.mark.parametrize("ids", [MANY[:3], MANY], ids=["few", "many"])
+def test_dataset_that_the_catalog_does_not_know_is_left_out(door: Door, ids: tuple[str, ...]) -> None:
+    actor, agent = agent_over(door, *ids)
+    assert reasons(door, actor, with_datasets(agent, *ids, "unheard-of")) == {"unheard-of": "state"}
 
 
 def test_last_and_first_day_count_and_another_day_can_be_asked_for(store: Store) -> None:
