@@ -20,11 +20,11 @@ from pathlib import Path
 from benchmarks.machine import describe_machine
 from core.encoder.guard_reader import GuardReader
 from core.rag.support import SupportReader
-from core.schema import Message
+from core.schema import Evidence, Message
 from governance.governance_engine import GovernanceEngine
 from governance.policy import PolicyBook, load_policy
-from governance.rails import NamingRail, build_rail_set
-from governance.schema import Actor, AgentView, Finding
+from governance.rails import GroundednessRail, NamingRail, RailSet, build_rail_set, watch_prompt
+from governance.schema import Actor, AgentView, Finding, Rail
 from governance.scorecard import wilson
 
 POLICIES = Path(__file__).parents[1] / "data" / "policies"
@@ -58,8 +58,9 @@ def main() -> None:
     print(describe_machine() + "\n")
     print(f"{'cost (ms)':44}{'n':>6}{'p50':>9}{'p95':>9}{'cpu p50':>9}")
     print(f"{'load and check the policy':44}{1:>6}{load_ms:>9.2f}")
-    for rail in rails.all().values():
-        for name, text in (("1 KB prose", (PROSE * 9)[:1024]), ("1 KB dense", (DENSE * 9)[:1024])):
+    for rail in in_a_turn(rails):
+        cited = PROSE.replace(". ", " [1]. ") if rail.name == "groundedness" else PROSE
+        for name, text in (("1 KB prose", (cited * 9)[:1024]), ("1 KB dense", (DENSE * 9)[:1024])):
             fresh = itertools.count()  # a rail may remember what it saw
             show(f"{rail.name}, {name}", lambda r=rail, t=text, f=fresh: r.inspect(f"{next(f)} {t}"), n=60)  # type: ignore[misc]
     fresh = itertools.count()
@@ -87,6 +88,14 @@ def main() -> None:
         return
     detection(folder, rails.all())
     personal_data(folder, rails.all()["pii"])
+
+
+def in_a_turn(rails: RailSet) -> list[Rail]:
+    """Return every rail as it runs in a turn: with instructions that it keeps back, and with evidence."""
+    passage = Evidence(1, "c", "d", "1", "T", "D", "p", "CC0", PROSE, 0.9)
+    alone = [rail for rail in rails.all().values() if not isinstance(rail, GroundednessRail)]
+    watched = watch_prompt(alone, ["You are Orla. Help the crew of the ferry. " * 20], rules=[], known=[])
+    return [*watched, *([rails.grounding.over([passage])] if rails.grounding else [])]
 
 
 def prompt(number: int, text: str = PROSE) -> list[Message]:
