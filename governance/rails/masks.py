@@ -1,4 +1,7 @@
-"""Masks: what stands in a text where personal data or a secret stood."""
+"""Masks: what stands in a text where personal data or a secret stood.
+
+A value is known again by its letters and digits alone, whatever their case: two that differ in signs only share a label.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
