@@ -1,6 +1,6 @@
 """Masks: what stands in a text where personal data or a secret stood.
 
-A value is known again by its letters and digits alone, whatever their case: two that differ in signs only share a label.
+A value is known again by its letters and digits, whatever their case: two that differ in signs only share a label.
 """
 
 import re
