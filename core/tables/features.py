@@ -1,9 +1,10 @@
 """What speaks for and against a plan: named numbers that a trained model weighs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
+from typing import Any, TypeVar
 
 from core.tables.alike import likeness
 from core.tables.candidates import Candidate
@@ -14,6 +15,7 @@ from core.tables.words import HIGH, LOW, NUMBER_WORDS, STOP_WORDS, plain
 
 ASKING = ("which", "what", "who", "when", "where", "how", "name", "whose", "whom", "tell", "in", "on", "list", "did")
 Features = dict[str, float]
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,11 @@ class Reading:
     mentions: tuple[Mention, ...]
 
     @cached_property
-    def _kept(self) -> dict[tuple[str | int, ...], tuple[str, ...]]:
+    def _kept(self) -> dict[Hashable, tuple[Any, ...]]:
         return {}
 
-    def kept(self, key: tuple[str | int, ...], make: Callable[[], Iterator[str]]) -> tuple[str, ...]:
-        """Return names that many plans share, made once."""
+    def kept(self, key: Hashable, make: Callable[[], Iterator[Kept]]) -> tuple[Kept, ...]:
+        """Return what many plans share, made once."""
         if key not in self._kept:
             self._kept[key] = tuple(make())
         return self._kept[key]
@@ -254,9 +256,11 @@ def _order(reading: Reading, op: str, column: FrameColumn) -> Iterator[str]:
 
 def _numbers(reading: Reading, candidate: Candidate) -> Iterator[tuple[str, float]]:
     plan, outcome, used = candidate.plan, candidate.outcome, candidate.mentions
-    yield from _coverage(reading, plan, used)
-    yield from _columns(reading, plan)
-    yield from _conditions(reading, used)
+    quoted = tuple((m.start, m.end, m.whole, m.worded, m.condition) for m in used)
+    conditioned = plan.column in {c.column for c in (*plan.where, *plan.either)}
+    yield from reading.kept(("coverage", plan.column, plan.by, quoted), lambda: _coverage(reading, plan, used))
+    yield from reading.kept(("columns", plan.column, plan.by, conditioned), lambda: _columns(reading, plan))
+    yield from reading.kept(("conditions", quoted), lambda: _conditions(reading, used))
     values = outcome.values
     yield f"values={min(len(values), 4)}", 1.0
     yield f"values={min(len(values), 2)}|asks={reading.asks}", 1.0
