@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from core.encoder.minilm import load_layers, load_words
-from core.encoder.minilm_graph import LAYERS, build_layers
+from core.encoder.minilm_graph import LAYERS, build_layers, place_vectors
 from core.encoder.onnx_encoder import open_session, read_card, verified
 from core.encoder.packing import PAD, tokenize
 from core.encoder.sentence_encoder import Row, Vectors, mean_spans, pack_question, pack_sentences
@@ -82,9 +82,7 @@ class _Model:
         weights = load(verified(folder / card["weights"], card["digest"]))
         layers = load_layers()
         self._tokenizer, self._words = load_words()
-        self._places = (
-            layers["embeddings.position_embeddings.weight"] + layers["embeddings.token_type_embeddings.weight"][0]
-        )
+        self._places = place_vectors(layers)
         try:
             upper = {name: np.asarray(each, np.float32) for name, each in weights.items()}
             self._head = Head(

@@ -66,6 +66,12 @@ def build_layers(weights: Weights, layers: range) -> bytes:
     return graph.to_bytes("hidden", [1, None, WIDTH])
 
 
+def place_vectors(weights: Weights) -> Array:
+    """Return what is added to the word vector of a text's token at each place: float32 of shape (places, WIDTH)."""
+    types = weights["embeddings.token_type_embeddings.weight"]
+    return weights["embeddings.position_embeddings.weight"] + types[0]  # type: ignore[no-any-return]
+
+
 def _add_layers(graph: "_Graph", weights: Weights, layers: range) -> str:
     tokens = "tokens" if layers.start else graph.norm("tokens", weights, "embeddings.LayerNorm")
     for layer in layers:

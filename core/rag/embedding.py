@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.encoder.minilm import load_layers, load_words
-from core.encoder.minilm_graph import build_graph
+from core.encoder.minilm_graph import build_graph, place_vectors
 from core.encoder.onnx_encoder import open_session
 from core.encoder.packing import CLS, SEP, tokenize
 from core.errors import ModelError
@@ -69,9 +69,7 @@ class _MiniLM:
     def __init__(self, folder: Path | None) -> None:
         layers = load_layers(folder)
         self._tokenizer, self._words = load_words(folder)
-        self._places = (
-            layers["embeddings.position_embeddings.weight"] + layers["embeddings.token_type_embeddings.weight"][0]
-        )
+        self._places = place_vectors(layers)
         self._session = open_session(build_graph(layers), threads=1)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
