@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
+from tokenizers import Tokenizer
 
 from core.encoder.minilm import load_layers, load_words
 from core.encoder.minilm_graph import LAYERS, build_layers, place_vectors
@@ -23,7 +24,7 @@ from core.encoder.sentence_encoder import Row, Vectors, mean_spans, pack_questio
 from core.errors import ModelError
 
 BUNDLED = Path(__file__).resolve().parents[2] / "data" / "models" / "reader"
-SHARED = 3  # lower layers
+SHARED = 3  # lower layers, which stay those of MiniLM
 KEPT = 256  # rows whose lower half is kept, some 100 kB each
 
 
@@ -50,6 +51,17 @@ class Head:
         cosine = mean_spans(own, passage.spans) @ (asked / np.linalg.norm(asked))
         more = (means * asked) @ self.weight[0] + means @ self.weight[1] + self.bias
         return (self.sharpness * (cosine - self.nothing) + more).tolist()  # type: ignore[no-any-return]
+
+
+def question_row(tokenizer: Tokenizer, question: str) -> Row:
+    """Return how a question is read, in training and at work."""
+    return pack_question(tokenize(tokenizer, [question])[0])
+
+
+def passage_rows(tokenizer: Tokenizer, heading: str, sentences: Sequence[str]) -> list[Row]:
+    """Return how a passage is read, in training and at work; a sentence without tokens is read as one of padding."""
+    start, *own = tokenize(tokenizer, [heading, *sentences])
+    return pack_sentences(start, [each or [PAD] for each in own])
 
 
 class CrossEncoder:
@@ -101,19 +113,12 @@ class _Model:
 
     def score(self, question: str, passages: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
         """Return the scores of each passage's sentences."""
-        asked = pack_question(self._tokens([question])[0])
+        asked = question_row(self._tokenizer, question)
         first = self._read_lower(asked.ids) + self._head.side
         return [
-            [score for row in self._rows(heading, sentences) for score in self._score(asked, first, row)]
-            for heading, sentences in passages
+            [score for row in passage_rows(self._tokenizer, *passage) for score in self._score(asked, first, row)]
+            for passage in passages
         ]
-
-    def _rows(self, heading: str, sentences: Sequence[str]) -> list[Row]:
-        start, *own = self._tokens([heading, *sentences])
-        return pack_sentences(start, [each or [PAD] for each in own])
-
-    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        return tokenize(self._tokenizer, texts)
 
     def _score(self, asked: Row, first: Vectors, row: Row) -> list[float]:
         joint = np.concatenate([first, self._lower(row.ids)])

@@ -17,13 +17,13 @@ from onnx import numpy_helper
 from safetensors.torch import save_file
 from torch.nn.utils.rnn import pad_sequence
 
+from core.encoder.cross_encoder import SHARED
 from core.encoder.minilm import minilm_folder
 from core.encoder.onnx_encoder import CARD
 from core.encoder.sentence_encoder import BUNDLED, Row
 from core.schema import digest_of
 from core.training.sentence_vectors import SentenceModel, alike, load_sentence_base
 
-SHARED = 3  # lower layers, which stay those of MiniLM
 SHARPNESS = 20.0  # of the cosine, at first
 NOTHING = 0.45  # cosine that stands for "nothing answers", at first
 _DENSE = "_quant"

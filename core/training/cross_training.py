@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from core.encoder.packing import PAD, tokenize
-from core.encoder.sentence_encoder import Row, pack_question, pack_sentences
+from core.encoder.cross_encoder import passage_rows, question_row
+from core.encoder.sentence_encoder import Row
 from core.errors import TrainingError
 from core.training.checkpoints import load_checkpoint, save_checkpoint
 from core.training.cross_data import Written, drop_some
@@ -62,13 +62,12 @@ class Rows:
 
     def pairs(self, group: Group) -> list[tuple[Row, Row]]:
         """Return the pairs of a group's question with each row of its passages, in order."""
-        asked = pack_question(tokenize(self._tokenizer, [group.question])[0])
+        asked = question_row(self._tokenizer, group.question)
         return [(asked, row) for r in group.readings for row in self._of(r.heading, r.sentences)]
 
     def _of(self, heading: str, sentences: tuple[str, ...]) -> list[Row]:
         if (heading, sentences) not in self._passages:
-            first, *own = tokenize(self._tokenizer, [heading, *sentences])
-            self._passages[heading, sentences] = pack_sentences(first, [each or [PAD] for each in own])
+            self._passages[heading, sentences] = passage_rows(self._tokenizer, heading, sentences)
         return self._passages[heading, sentences]
 
 
