@@ -6,11 +6,10 @@ busy as it is: the processor's is the rails' own. Ledger attacks and broken poli
 """
 
 import itertools
-import json
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import groundedness, pii
@@ -127,31 +126,15 @@ def asked(engine: GovernanceEngine, text: str) -> bool:
 
 def personal_data(engine: GovernanceEngine, folder: Path) -> None:
     """Print F2 of personal data found, beside Presidio on the same sentences."""
-    sentences = json.loads((folder / "clinical.json").read_text(encoding="utf-8"))
-    rows = [
-        (each["sentence"], [(span["start"], span["end"], span["label"]) for span in each["spans"]])
-        for each in sentences
-    ]
-    presidio = pii.presidio()
-
-    def ours(text: str) -> list[pii.Span]:
-        return [(f.start, f.end, f.category) for f in pii.found(engine, text, level="standard")]
-
+    rows = pii.load_clinical(folder)
+    finders = pii.spans_of(lambda text: pii.found(engine, text, level="standard")), pii.presidio()
     for what, kinds, goal in (
         ("structured", pii.STRUCTURED, ">= 0.90"),
         ("with names and places", (*pii.STRUCTURED, *pii.NAMES), ">= 0.80"),
     ):
-        here, n = f2(ours, rows, kinds)
-        there, _ = f2(presidio, rows, kinds)
-        row(f"personal data found, F2, {what}", n, f"{here:.3f}", goal, f"Presidio, patterns, here: {there:.3f}")
-
-
-def f2(finder: pii.Finder, rows: Sequence[tuple[str, list[pii.Span]]], kinds: Iterable[str]) -> tuple[float, int]:
-    """Return F2, and how many values there are."""
-    tally = pii.tally(finder, rows, kinds)
-    n = tally.total.total()
-    precision, recall = tally.right / max(1, tally.given), tally.found.total() / max(1, n)
-    return (5 * precision * recall / (4 * precision + recall) if precision + recall else 0.0), n
+        here, there = (pii.tally(finder, rows, kinds) for finder in finders)
+        reference = f"Presidio, patterns, here: {there.f2:.3f}"
+        row(f"personal data found, F2, {what}", here.total.total(), f"{here.f2:.3f}", goal, reference)
 
 
 def grounding(folder: Path) -> None:

@@ -56,6 +56,12 @@ class Tally:
     right: int = 0
     wrong: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def f2(self) -> float:
+        """Return F2, which counts recall more than precision."""
+        precision, recall = self.right / max(1, self.given), self.found.total() / max(1, self.total.total())
+        return 5 * precision * recall / (4 * precision + recall) if precision + recall else 0.0
+
 
 def main() -> None:
     """Print all tables."""
@@ -65,15 +71,13 @@ def main() -> None:
     if not folder.is_dir():
         print(f"personal data: not measured, {folder} is missing (set EVALDATA)")
         return
-    clinical = [
-        _row(row["sentence"], row["spans"], ("start", "end", "label")) for row in _load(folder / "clinical.json")
-    ]
+    clinical = load_clinical(folder)
     engine = build_governance(Settings())
     finders = {
-        "question, found at every level": _spans(lambda text: found(engine, text, level="standard")),
-        "question, masked from standard": _spans(lambda text: masked(engine, text, level="standard")),
-        "question, masked at maximum": _spans(lambda text: masked(engine, text, level="maximum")),
-        "answer, masked from standard": _spans(lambda text: masked(engine, text, level="standard", stage="output")),
+        "question, found at every level": spans_of(lambda text: found(engine, text, level="standard")),
+        "question, masked from standard": spans_of(lambda text: masked(engine, text, level="standard")),
+        "question, masked at maximum": spans_of(lambda text: masked(engine, text, level="maximum")),
+        "answer, masked from standard": spans_of(lambda text: masked(engine, text, level="standard", stage="output")),
         "Presidio, no model": presidio(),
     }
     for title, kinds in (("structured types", STRUCTURED), ("with names and places", (*STRUCTURED, *NAMES))):
@@ -86,6 +90,12 @@ def main() -> None:
     names = ("question, masked from standard", "Presidio, no model")
     show({name: tally(finders[name], generated, ("ADDRESS",)) for name in names})
     show_touched(engine, data / "dialogue")
+
+
+def load_clinical(folder: Path) -> list[tuple[str, list[Span]]]:
+    """Return clinical sentences with their labels."""
+    keys = ("start", "end", "label")
+    return [_row(row["sentence"], row["spans"], keys) for row in _load(folder / "clinical.json")]
 
 
 def found(engine: GovernanceEngine, text: str, *, level: Level) -> list[Finding]:
@@ -164,8 +174,7 @@ def show(tallies: dict[str, Tally]) -> None:
     for name, each in tallies.items():
         n, found = each.total.total(), each.found.total()
         print(f"{name:34}{n:>6}{found:>7}{_rate(found, n)}{each.given:>10}   {_rate(each.right, each.given)}", end="")
-        p, r = each.right / max(1, each.given), found / max(1, n)
-        print(f"{5 * p * r / (4 * p + r) if p + r else 0:>7.3f}")
+        print(f"{each.f2:>7.3f}")
         print(
             "   found by type: "
             + ", ".join(f"{kind} {each.found[kind]}/{each.total[kind]}" for kind in sorted(each.total))
@@ -197,7 +206,8 @@ def _row(text: str, spans: Iterable[dict[str, Any]], keys: Sequence[str]) -> tup
     return text, [(span[start], span[end], span[kind]) for span in spans]
 
 
-def _spans(finder: Callable[[str], list[Finding]]) -> Finder:
+def spans_of(finder: Callable[[str], list[Finding]]) -> Finder:
+    """Return a finder of the places and categories of findings."""
     return lambda text: [(f.start, f.end, f.category) for f in finder(text)]
 
 
