@@ -103,13 +103,14 @@ def train_cross(
     torch.manual_seed(recipe.seed)
     optimizer, rows = _optimizer(model, recipe), Rows(tokenizer)
     state = load_checkpoint(checkpoint, recipe=asdict(recipe))
-    step, before = _resume(state, model, optimizer)
+    step, spent = _resume(state, model, optimizer)
     random = Random(f"{recipe.seed}/{step}")  # noqa: S311 - training data, not secrets
-    began = read = saved = time.monotonic()
+    read = saved = time.monotonic()
+    began = read - spent  # as if there had been no break
     passages = written.read()
     order, losses = list[int](), list[float]()
     model.train()
-    while (done := _done(recipe, step, before + time.monotonic() - began)) < 1:
+    while (done := _done(recipe, step, time.monotonic() - began)) < 1:
         now = time.monotonic()
         if now - read > _READ_AGAIN_S:
             passages, read = written.read(), now
@@ -133,19 +134,18 @@ def train_cross(
         model.base.forget(above=_KEPT_ROWS)
         step += 1
         if step % 25 == 0:
-            speed = step * recipe.groups / (before + time.monotonic() - began)
+            speed = step * recipe.groups / (time.monotonic() - began)
             progress(
                 f"step {step}, {done:.0%}: loss {sum(losses) / len(losses):.3f}, {speed:.1f} questions/s, "
                 f"{len(passages)} written"
             )
         if time.monotonic() - saved > _SAVE_S:
-            spent = before + time.monotonic() - began
-            save_checkpoint(checkpoint, _state(recipe, model, optimizer, step, spent))
+            save_checkpoint(checkpoint, _state(recipe, model, optimizer, step, time.monotonic() - began))
             if measure is not None:
                 progress(measure())
                 model.train()
             saved = time.monotonic()
-    save_checkpoint(checkpoint, _state(recipe, model, optimizer, step, before + time.monotonic() - began))
+    save_checkpoint(checkpoint, _state(recipe, model, optimizer, step, time.monotonic() - began))
     return {
         "recipe": asdict(recipe),
         "steps": step,
