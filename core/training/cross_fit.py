@@ -12,7 +12,7 @@ others are measured:
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ from core.training.cross_data import WrittenPassage, load_written
 from core.training.cross_run import WRITTEN
 from core.training.reader_baselines import embed_once, text_of
 from core.training.reader_data import FACTS_TEST, QUESTIONS_TEST, TRAIN, Group, data_file, read_groups
-from core.training.reader_fit import READ, see, widen
+from core.training.reader_fit import READ, see, widen, without_answer
 from core.training.sentence_run import is_kept_out
 
 Vector = NDArray[np.float64]
@@ -125,8 +125,7 @@ def written_groups(passages: Sequence[WrittenPassage], asked: Sequence[int], emb
 
 def both_ways(groups: Sequence[Group]) -> list[Group]:
     """Return the groups as they are, and without the passages that answer."""
-    without = [replace(g, readings=tuple(r for r in g.readings if not r.gold)) for g in groups]
-    return [*groups, *without]
+    return [*groups, *map(without_answer, groups)]
 
 
 def read_all(groups: Sequence[Group], embedder: Embedder, encoder: SentenceEncoder, cross: CrossEncoder) -> list[Seen]:

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     kept = widen([g for g in read_groups(data_file(folder, TRAIN)) if is_kept_out(g)], embedder)
 
     def see_both(groups: Sequence[Group]) -> Seen:
-        return [*see(groups, embedder, encoder), *see(map(_without_answer, groups), embedder, encoder)]
+        return [*see(groups, embedder, encoder), *see(map(without_answer, groups), embedder, encoder)]
 
     tests = {
         "kept-out articles": see_both(kept[1::2]),
@@ -85,6 +85,11 @@ def widen(groups: Iterable[Group], embedder: Embedder) -> list[Group]:
         others = [passages[text] for text in nearest if text not in answers]
         widened.append(Group(question, (*answers.values(), *others[: READ - len(answers)])))
     return widened
+
+
+def without_answer(group: Group) -> Group:
+    """Return a group without the passages that answer."""
+    return replace(group, readings=tuple(reading for reading in group.readings if not reading.gold))
 
 
 def see(groups: Iterable[Group], embedder: Embedder, encoder: SentenceEncoder) -> Seen:
@@ -144,10 +149,6 @@ def _see(
     ]
     gold = [at in reading.gold for reading in group.readings for at in range(len(reading.sentences))]
     return np.array(features), np.array(gold)
-
-
-def _without_answer(group: Group) -> Group:
-    return replace(group, readings=tuple(reading for reading in group.readings if not reading.gold))
 
 
 if __name__ == "__main__":
