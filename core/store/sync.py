@@ -1,7 +1,16 @@
-"""Makes the names in a folder durable: a new or renamed file may else be lost with the power."""
+"""Makes files and the names in folders durable: what is written, new or renamed may else be lost with the power."""
 
 import os
 from pathlib import Path
+
+
+def sync_file(path: Path) -> None:
+    """Wait until what was written to a file is on the disk.
+
+    Raises:
+        OSError: The file can't be opened or written.
+    """
+    _sync(path)
 
 
 def sync_folder(folder: Path) -> None:
@@ -10,7 +19,11 @@ def sync_folder(folder: Path) -> None:
     Raises:
         OSError: The folder can't be opened or written.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

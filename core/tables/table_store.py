@@ -7,7 +7,6 @@ table, and the next write of the version starts over. Memory holds one batch of 
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 
 from core.config import Settings
 from core.errors import DatasetError
+from core.store.sync import sync_file, sync_folder
 from core.tables.cells import is_missing, read_boolean, read_date, read_integer, read_number
 from core.tables.schema import Column, Kind, StoredTable
 
@@ -93,7 +93,7 @@ class TableStore:
             }
             _type(text, draft, columns, meta)
             draft.replace(path)
-            _sync(folder)
+            sync_folder(folder)
         except (OSError, pa.ArrowException) as exc:
             raise DatasetError(f"The table {title!r} can't be kept in {self.folder}: {exc}.") from exc
         finally:
@@ -249,7 +249,7 @@ def _type(text: Path, draft: Path, columns: Sequence[Column], meta: dict[str, ob
                 if column.kind == "text" or column.stored_text != column.stored:
                     arrays.append(pa.array(texts, pa.string()))
             writer.write_batch(pa.record_batch(arrays, schema=schema))
-    _sync(draft)
+    sync_file(draft)
 
 
 def _load(path: Path) -> StoredTable:
@@ -261,12 +261,3 @@ def _load(path: Path) -> StoredTable:
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as exc:
         raise DatasetError(f"{path} is not a table that was kept here: {exc}; ingest its dataset again.") from exc
     return StoredTable(meta["dataset_id"], meta["version"], meta["name"], meta["title"], columns, rows, path)
-
-
-def _sync(path: Path) -> None:
-    """Make what was written to a file or folder outlive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
