@@ -80,6 +80,8 @@ class CrossEncoder:
         Raises:
             ModelError: The weights are missing or not the expected ones.
         """
+        if not passages:
+            return []
         with self._lock:
             if self._model is None:
                 self._model = _Model(self._folder, threads=self._threads)

@@ -117,3 +117,9 @@ def test_sentence_with_another_number_is_left_to_the_reader(encoder: CrossEncode
     ((named, other),) = CrossReading(encoder).score("What does alarm 4 mean?", [passage], scores, meanings=scores)
     assert other == 0.4
     assert named != 0.7
+
+
+def test_nothing_is_loaded_where_there_is_nothing_to_judge(tmp_path: Path) -> None:
+    row = ("Pets > Rows", ("Name: Rex | Sleeps in: hall",))
+    reading = CrossReading(CrossEncoder(tmp_path / "missing"))
+    assert reading.score("Where does Rex sleep?", [row], [[0.4]], meanings=[[0.4]]) == [[0.4]]
