@@ -57,7 +57,7 @@ _GLUED_PARTS = (
         "dreef",
         "vej",
     ),
-    *("gade", "vei", "vegen", "gata", "gaten", "vägen", "gränd", "stræde", "ntie", "katu", "kuja", "utca"),
+    *("gade", "vei", "vegen", "gata", "gaten", "vägen", "gränd", "stræde", "ntie", "katu", "kuja", "utca", "utcája"),
 )
 _STANDS_ALONE = "stra(?:ss|ß)e|str\\.|weg|gasse|allee|allé|platz|vej|vei|utca|út|u\\.|tér|gatan|trg|ulica|ulice"
 # Kinds of street that stand before the name, as Romance and Slavic languages write it.

@@ -21,7 +21,7 @@ ADDRESSES = [
     "1200 Martin Luther King Jr Blvd, Apt 4B, Austin, TX 78702-1234", "412 Broadway, New York, NY 10013", "7 Elm St\nSuite 200\nSpringfield, IL 62704",
     "9 Birch Crescent, Toronto, ON M5V 2T6", "10 Downing Street, London SW1A 2AA", "12 Oakfield, Leeds LS1 4AP", "3 The Mews, Bath, BA1 1AA",
     "Musterstraße 5, 80331 München", "Lange Gasse 12a", "Kerkstraat 12, 1017 GL Amsterdam", "Sveavägen 44, 111 34 Stockholm", "Nørrevej 7",
-    "Aurakatu 8, 20100 Turku", "Petőfi utca 16", "12 rue de la Paix, 75002 Paris", "34 Avenue des Tuileries", "Via Roma 12, 00184 Roma",
+    "Aurakatu 8, 20100 Turku", "Petőfi utca 16", "petőfiutcája 16", "12 rue de la Paix, 75002 Paris", "34 Avenue des Tuileries", "Via Roma 12, 00184 Roma",
     "Calle Mayor 3, 28013 Madrid", "Rua das Flores 25, 4050-265 Porto", "ul. Lubartowska 42, 20-123 Lublin", "P.O. Box 175, Millbrook",
     "Unit 2451 Box 9006\nDPO AA 78045", "USNV Lundberg\nFPO AA 54216", "15 Castelao, Apt. 862",
 ]  # fmt: skip
