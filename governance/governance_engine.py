@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from core.schema import Evidence, Message
 from governance.errors import PolicyError, RailError
 from governance.policy import Places, Policy, PolicyBook, Ruling, places_of
-from governance.policy.policy import NO_FINDING
+from governance.policy.policy import NO_FINDING, RAIL_FAILED
 from governance.rails import (
     GroundednessRail,
     Grounding,
@@ -27,7 +27,6 @@ from governance.rails import (
 from governance.release import AtEnd, Judge, ReleaseGate
 from governance.schema import Action, Actor, AgentView, Decision, Finding, Rail, Stage, Verdict
 
-CHECK_FAILED = "fail-closed.rail"
 MAX_ACROSS = 4000
 RELEASED = Decision("allow", "a reviewer released exactly this", "review.released")
 _SORRY = "I can't answer now, because a safety check did not work. Please try again later."
@@ -309,13 +308,13 @@ def _verdict(
 
 def violations_in(verdict: Verdict) -> tuple[Finding, ...] | None:
     """Return what the policy does not allow in a text that was checked; None when the check failed."""
-    if verdict.decision.rule_id == CHECK_FAILED:
+    if verdict.decision.rule_id == RAIL_FAILED:
         return None
     return verdict.findings if verdict.decision.action != "allow" else ()
 
 
 def _failed(exc: RailError) -> Decision:
-    return Decision("block", str(exc), CHECK_FAILED, _SORRY)
+    return Decision("block", str(exc), RAIL_FAILED, _SORRY)
 
 
 def _to_mask(findings: Sequence[Finding], actions: Sequence[Action], *, index: int) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from typing import TypeGuard
 
 from governance.errors import RailError
 from governance.policy import Ruling
+from governance.policy.policy import RAIL_FAILED
 from governance.rails import WINDOW, Masker, RailRunner, StreamRail, merge_spans
 from governance.rails.claims import sentence_ends
 from governance.rails.pattern_rail import BEHIND
@@ -149,7 +150,7 @@ class ReleaseGate:
         try:
             view = self._look(final=final)
         except RailError as exc:
-            self._stop = Decision("block", str(exc), "fail-closed.rail", CHECK_FAILED)
+            self._stop = Decision("block", str(exc), RAIL_FAILED, CHECK_FAILED)
             self.held_chars = len(self._text) - self._done
             return ""
         released = self._release(view, final=final)
@@ -196,7 +197,7 @@ class ReleaseGate:
         closing = {rail.name for rail in self._closing}
         if any(f.start < self._done < f.end or (f.start < self._done and f.rail in closing) for f in violations):
             reason = "a violation was found in text that had been released; a rail is not as local as it says"
-            self._stop = Decision("block", reason, "fail-closed.rail", CHECK_FAILED)
+            self._stop = Decision("block", reason, RAIL_FAILED, CHECK_FAILED)
             return ""
         out: list[str] = []
         limit, swallowed = view.edge, 0

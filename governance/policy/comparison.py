@@ -11,12 +11,11 @@ from typing import Literal
 from governance.errors import PolicyError
 from governance.policy.condition import Case, Condition
 from governance.policy.document import RuleDocument
-from governance.policy.policy import Policy
+from governance.policy.policy import RAIL_FAILED, Policy
 from governance.policy.situations import Places, build_situations
 from governance.schema import ACTIONS, LEVELS, Action, Decision
 
 Direction = Literal["looser", "stricter", "by another rule"]
-REFUSED_LATE = "fail-closed.rail"
 DIRECTIONS: tuple[Direction, ...] = ("looser", "stricter", "by another rule")
 
 
@@ -95,9 +94,9 @@ def _late_shifts(before: Policy, after: Policy) -> Iterator[Shift]:
     for level in LEVELS:
         was, now = before.listed_as_late(level), after.listed_as_late(level)
         for rail in sorted(now - was):
-            yield Shift("looser", "block", REFUSED_LATE, "allow", "late", (f"{rail} is late, {level}",), 1)
+            yield Shift("looser", "block", RAIL_FAILED, "allow", "late", (f"{rail} is late, {level}",), 1)
         for rail in sorted(was - now):
-            yield Shift("stricter", "allow", "late", "block", REFUSED_LATE, (f"{rail} is late, {level}",), 1)
+            yield Shift("stricter", "allow", "late", "block", RAIL_FAILED, (f"{rail} is late, {level}",), 1)
 
 
 def _touched(before: Policy, after: Policy, cases: Sequence[Case]) -> Sequence[Case]:

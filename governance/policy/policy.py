@@ -18,6 +18,7 @@ from governance.schema import ACTIONS, LEVELS, Action, Actor, AgentView, Decisio
 
 NO_FINDING = Decision("allow", "no finding", "core.no-finding")
 FAIL_CLOSED = "fail-closed."  # what the ids of decisions begin with that no rule made
+RAIL_FAILED = FAIL_CLOSED + "rail"  # a rail raised or was late: no finding made it, so no policy changes it
 UNMATCHED = FAIL_CLOSED + "unmatched"
 _SEVERITIES = ("low", "medium", "high", "critical")
 _CACHE_LIMIT = 20_000

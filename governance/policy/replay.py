@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from governance.ledger import Entry, Ledger
 from governance.policy.condition import Case
-from governance.policy.policy import FAIL_CLOSED, NO_FINDING, UNMATCHED, Policy
+from governance.policy.policy import NO_FINDING, RAIL_FAILED, UNMATCHED, Policy
 from governance.schema import Action, Decision, Stage
 
 Effect = Literal["allowed", "masked", "passages dropped", "escalated", "refused"]
@@ -21,7 +21,6 @@ EFFECTS: tuple[Effect, ...] = ("allowed", "masked", "passages dropped", "escalat
 EXAMPLES = 10
 PAGE = 500  # entries that are in memory together
 _EFFECT_OF: dict[Action, Effect] = {"allow": "allowed", "redact": "masked", "escalate": "escalated", "block": "refused"}
-_RAIL_FAILED = FAIL_CLOSED + "rail"  # no finding made this decision, so no policy changes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ def _decided(body: dict[str, Any], before: Sequence[Step], draft: Policy) -> lis
     """Return the steps under the draft: those that were taken, up to one that ends the turn."""
     steps: list[Step] = []
     for step in before:
-        steps.append(step if step.rule_id == _RAIL_FAILED else _step(step.stage, body, draft))
+        steps.append(step if step.rule_id == RAIL_FAILED else _step(step.stage, body, draft))
         if step.stage == "input" and steps[-1].effect in ("escalated", "refused"):
             break
     return steps
