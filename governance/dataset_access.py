@@ -32,7 +32,6 @@ _FACTS = (
     Dataset.licence,
     Dataset.purposes,
 )
-_OPTIONAL = ("valid_from", "valid_until")
 _Facts = Row[str, str, str, str | None, str | None, str, list[str]]
 
 
@@ -118,9 +117,8 @@ def _joined() -> Select[*tuple[Any, ...]]:
 
     The database joins columns in a tenth of the time that it takes to read their rows, and joins rows more slowly.
     """
-    texts = (func.coalesce(each, "") if each.key in _OPTIONAL else cast(each, Text) for each in _FACTS)
-    joined = [func.aggregate_strings(each, "\n") for each in texts]
-    return select(*joined)
+    texts = (func.coalesce(cast(each, Text), "") for each in _FACTS)
+    return select(*(func.aggregate_strings(each, "\n") for each in texts))
 
 
 _JOINED = _joined()
