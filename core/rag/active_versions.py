@@ -11,6 +11,7 @@ from datetime import date
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from core.rag.scopes import Scopes
 from core.store.tables import Dataset
 
 FEW = 100  # datasets that the database is asked for by name
@@ -23,17 +24,13 @@ class _Known:
 
     stamp: str
     versions: Mapping[str, str]
-    scopes: dict[tuple[str, ...], Mapping[str, str]] = field(default_factory=dict)
+    scopes: Scopes[Mapping[str, str]] = field(default_factory=lambda: Scopes(SCOPES))
 
-    def of(self, dataset_ids: tuple[str, ...]) -> Mapping[str, str]:
+    def of(self, dataset_ids: Sequence[str]) -> Mapping[str, str]:
         """Return the versions of some datasets; it is the same object when the same ones are asked for again."""
-        found = self.scopes.get(dataset_ids)
-        if found is None:
-            if len(self.scopes) >= SCOPES:
-                self.scopes.clear()
-            found = {each: self.versions[each] for each in dataset_ids if each in self.versions}
-            self.scopes[dataset_ids] = found
-        return found
+        return self.scopes.of(
+            dataset_ids, lambda: {each: self.versions[each] for each in dataset_ids if each in self.versions}
+        )
 
 
 class ActiveVersions:
@@ -56,7 +53,7 @@ class ActiveVersions:
         known = self._known
         if known.stamp != stamp:
             known = self._known = _Known(stamp, _read(session))
-        return known.of(tuple(dataset_ids))
+        return known.of(dataset_ids)
 
 
 def _usable() -> ColumnElement[bool]:

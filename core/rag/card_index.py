@@ -13,6 +13,7 @@ from core.config import Settings
 from core.rag.embedding import DIMENSIONS, Embedder, Vectors
 from core.rag.fusion import fuse_scores
 from core.rag.lexical import LexicalIndex, open_lexical
+from core.rag.scopes import Scopes
 from core.rag.vectors import VectorIndex, open_vectors
 from core.schema import Chunk
 
@@ -49,21 +50,15 @@ class _Meanings:
     rows: Mapping[str, int]
     ids: Sequence[str]
     vectors: Vectors
-    scopes: dict[tuple[str, ...], "_Meanings"] = field(default_factory=dict)
+    scopes: Scopes["_Meanings"] = field(default_factory=lambda: Scopes(SCOPES))
 
     def within(self, dataset_ids: Sequence[str] | None) -> "_Meanings":
         """Return those of some datasets alone; what was asked for last is remembered."""
-        if dataset_ids is None:
-            return self
-        key = tuple(dataset_ids)
-        found = self.scopes.get(key)
-        if found is None:
-            if len(self.scopes) >= SCOPES:
-                self.scopes.clear()
-            wanted = set(key)
-            rows = [row for row, each in enumerate(self.ids) if each in wanted]
-            found = self.scopes[key] = _meanings(self.mark, [self.ids[row] for row in rows], self.vectors[rows])
-        return found
+        return self if dataset_ids is None else self.scopes.of(dataset_ids, lambda: self._only(set(dataset_ids)))
+
+    def _only(self, wanted: set[str]) -> "_Meanings":
+        rows = [row for row, each in enumerate(self.ids) if each in wanted]
+        return _meanings(self.mark, [self.ids[row] for row in rows], self.vectors[rows])
 
 
 class CardIndex:

@@ -19,6 +19,7 @@ import tantivy
 
 from core.config import Settings
 from core.errors import RetrievalError
+from core.rag.scopes import Scopes
 from core.schema import Chunk
 
 WRITER_BYTES = 32_000_000
@@ -80,7 +81,7 @@ class _Snapshot:
     commit: bytes
     searcher: tantivy.Searcher
     versions: frozenset[str]
-    scopes: dict[tuple[str, ...], Sequence[_Clause]] = field(default_factory=dict)
+    scopes: Scopes[Sequence[_Clause]] = field(default_factory=lambda: Scopes(SCOPES))
 
 
 class LexicalIndex:
@@ -135,22 +136,15 @@ class LexicalIndex:
         """Return the best chunks of these versions, of all when None, as (chunk id, BM25 score), best first."""
         with _as_retrieval_error("searched"):
             seen = self._snapshot()
-            within = () if versions is None else self._scope(seen, tuple(versions))
+            within = () if versions is None else seen.scopes.of(versions, lambda: self._scope(seen, versions))
             return self._ranked(text, seen, *within, top_k=top_k)
 
-    def _scope(self, seen: _Snapshot, versions: tuple[str, ...]) -> Sequence[_Clause]:
-        """Return what leaves other versions out; what was asked for last is remembered."""
-        clauses = seen.scopes.get(versions)
-        if clauses is None:
-            others = seen.versions.difference(versions)
-            if len(others) < len(versions):
-                clauses = [(tantivy.Occur.MustNot, self._any_of("version", others))] if others else []
-            else:
-                clauses = [self._within("version", seen.versions - others)]
-            if len(seen.scopes) >= SCOPES:
-                seen.scopes.clear()
-            seen.scopes[versions] = clauses
-        return clauses
+    def _scope(self, seen: _Snapshot, versions: Sequence[str]) -> Sequence[_Clause]:
+        """Return what leaves other versions out."""
+        others = seen.versions.difference(versions)
+        if len(others) >= len(versions):
+            return [self._within("version", seen.versions - others)]
+        return [(tantivy.Occur.MustNot, self._any_of("version", others))] if others else []
 
     def scores(self, text: str, *, ids: Sequence[str]) -> dict[str, float]:
         """Return the BM25 scores of those of these chunks that hold a word of the text, as `search` gives them."""
