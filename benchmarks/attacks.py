@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, text
 
 from benchmarks.machine import describe_machine
 from core.schema import canonical_bytes
@@ -33,7 +33,7 @@ BODY = {
 FIELDS = (*BODY, "turn_id", "agent_id", "actor_id", "kind", "at")
 REFERENCE = "AGT 4.1.0, its own log and verification: 1 of the 6 kinds of attack found"
 
-Step = Callable[[Connection, Signer], None]
+Step = Callable[[Connection, Signer], object]
 
 
 def main() -> None:
@@ -97,21 +97,17 @@ def cut(begin: int, end: int) -> Step:
     """Return what drops entries."""
     where = {"begin": begin, "end": end}
     drop = text('DELETE FROM ledger_entries WHERE "index" >= :begin AND "index" < :end')
-    return lambda connection, _: _run(connection, drop, where)
+    return lambda connection, _: connection.execute(drop, where)
 
 
 def forget(size: int) -> Step:
     """Return what drops the checkpoints over more entries."""
     drop = text("DELETE FROM ledger_checkpoints WHERE size > :size")
-    return lambda connection, _: _run(connection, drop, {"size": size})
+    return lambda connection, _: connection.execute(drop, {"size": size})
 
 
-def fit(connection: Connection, _: Signer) -> None:
-    """Number the entries anew and compute all hashes from their texts."""
-    _rebuild(connection)
-
-
-def _rebuild(connection: Connection) -> CompactTree:
+def fit(connection: Connection, _: Signer) -> CompactTree:
+    """Number the entries anew, compute all hashes from their texts, and return their tree."""
     rows = connection.execute(text('SELECT "index", body FROM ledger_entries ORDER BY "index"')).all()
     connection.execute(text("DELETE FROM ledger_nodes"))
     update = text('UPDATE ledger_entries SET "index" = :place, body = :body, leaf_hash = :hash WHERE "index" = :i')
@@ -126,13 +122,9 @@ def _rebuild(connection: Connection) -> CompactTree:
     return tree
 
 
-def _run(connection: Connection, statement: TextClause, values: dict[str, int]) -> None:
-    connection.execute(statement, values)
-
-
 def sign(connection: Connection, signer: Signer) -> None:
     """Replace all checkpoints by one over what is there now."""
-    tree = _rebuild(connection)
+    tree = fit(connection, signer)
     connection.execute(text("DELETE FROM ledger_checkpoints"))
     note = sign_checkpoint(Checkpoint(signer.verifier.name, tree.size, tree.root()), signer=signer)
     insert = "INSERT INTO ledger_checkpoints SELECT :size, :note, max(at) FROM ledger_entries"
