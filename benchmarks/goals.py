@@ -8,13 +8,12 @@ busy as it is: the processor's is the rails' own. Ledger attacks and broken poli
 import itertools
 import os
 import statistics
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks import groundedness, pii
 from benchmarks.machine import describe_machine
-from benchmarks.rails import ACTOR, AGENT, AT_MAXIMUM, PROSE, REFUSED, SECRET, attacks, lines, pieces, sets, whole
+from benchmarks.rails import ACTOR, AGENT, AT_MAXIMUM, PROSE, SECRET, clocked, is_flagged, lines, pieces, sets, whole
 from core.config import Settings
 from core.encoder.guard_reader import GuardReader
 from core.rag.support import SupportReader
@@ -82,20 +81,12 @@ def leak(engine: GovernanceEngine, agent: AgentView) -> tuple[int, int]:
 
 def detection(folder: Path) -> None:
     """Print what patterns and guard model refuse of attacks and of harmless texts that trained neither."""
-    rails: dict[str, NamingRail] = {
-        "injection": build_injection_rail(),
-        "guard": GuardRail(GuardReader(DATA / "models" / "guard")),
-    }
+    rails: list[NamingRail] = [build_injection_rail(), GuardRail(GuardReader(DATA / "models" / "guard"))]
     for name, rail, texts in sets(folder):
         if rail != "injection or guard":
             continue
         listed = list(texts)
-        hits = sum(
-            any(
-                f.score >= REFUSED.get(each, 0.9) for each in ("injection", "guard") for f in attacks(rails[each], text)
-            )
-            for text in listed
-        )
+        hits = sum(is_flagged(rails, text) for text in listed)
         is_attack = name.startswith("Tensor") or name.endswith("attack")
         goal, other = (">= 85 %", "AGT 7.6 and 23.3 %, ProtectAI 48.6 %") if is_attack else ("<= 1 %", "at that recall")
         if name.endswith("trigger"):
@@ -152,14 +143,8 @@ def cost(engine: GovernanceEngine) -> None:
     """Print what all rails add to a question of 1 KB and an answer of 300 tokens."""
     fresh = itertools.count()
     reference = "MiniLM alone 48 ms per 128 tokens in fp32"
-    clocks: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "processor": time.process_time}
-    times: dict[str, list[float]] = {name: [] for name in clocks}
-    for _ in range(TURNS):
-        begun = {name: clock() for name, clock in clocks.items()}
-        whole(engine, PROSE, fresh)
-        for name, clock in clocks.items():
-            times[name].append(1000 * (clock() - begun[name]))
-    for name, each in times.items():
+    times = zip(*(clocked(partial(whole, engine, PROSE, fresh)) for _ in range(TURNS)), strict=True)
+    for name, each in zip(("wall", "processor"), times, strict=True):
         here = f"{statistics.quantiles(each, n=20)[18]:.1f} ms (p50 {statistics.median(each):.1f})"
         row(f"all rails, 1 KB and 300 tokens, p95 by {name} time", TURNS, here, "<= 60 ms", reference)
 

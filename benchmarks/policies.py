@@ -7,12 +7,13 @@ policies with a typing error pass.
 import itertools
 import statistics
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks.machine import describe_machine
+from benchmarks.rails import clocked
 from benchmarks.suites import ACTOR, AGENT
 from governance.errors import PolicyError
 from governance.policy import Policy, load_policy, shipped_places, vocabulary_of
@@ -64,13 +65,9 @@ def main() -> None:
 
 def show(name: str, policy: Policy, findings: Iterator[list[Finding]], *, agent: AgentView = AGENT) -> None:
     """Print the times of decisions, by the clock and of the processor."""
-    taken: dict[Callable[[], float], list[float]] = {time.perf_counter: [], time.process_time: []}
-    for found in itertools.islice(findings, N):
-        begun = {clock: clock() for clock in taken}
-        policy.decide(found, stage="output", agent=agent, actor=ACTOR)
-        for clock, begin in begun.items():
-            taken[clock].append(1000 * (clock() - begin))
-    wall, cpu = (statistics.quantiles(times, n=20) for times in taken.values())
+    decide = partial(policy.decide, stage="output", agent=agent, actor=ACTOR)
+    taken = [clocked(partial(decide, found)) for found in itertools.islice(findings, N)]
+    wall, cpu = (statistics.quantiles(times, n=20) for times in zip(*taken, strict=True))
     print(f"{name:44}{N:>6}{wall[9]:>9.3f}{wall[18]:>9.3f}{cpu[18]:>9.3f}")
 
 

@@ -115,12 +115,14 @@ def whole(engine: GovernanceEngine, text: str, fresh: Iterator[int]) -> None:
 
 def show(name: str, act: Callable[[], object], *, n: int) -> None:
     """Time an act n times and print a row."""
-    times = []
-    for _ in range(n):
-        started = time.perf_counter(), time.process_time()
-        act()
-        times.append((1000 * (time.perf_counter() - started[0]), 1000 * (time.process_time() - started[1])))
-    row(name, times)
+    row(name, [clocked(act) for _ in range(n)])
+
+
+def clocked(act: Callable[[], object]) -> tuple[float, float]:
+    """Return the milliseconds that an act takes by the clock, and those of the processor."""
+    wall, busy = time.perf_counter(), time.process_time()
+    act()
+    return 1000 * (time.perf_counter() - wall), 1000 * (time.process_time() - busy)
 
 
 def row(name: str, times: list[tuple[float, float]]) -> None:
@@ -141,9 +143,7 @@ def costs_of_streams(engine: GovernanceEngine) -> None:
         times, held = [], []
         gate = engine.open_gate(agent=AGENT, actor=ACTOR)
         for piece in pieces(text, 4):
-            started = time.perf_counter(), time.process_time()
-            gate.push(piece)
-            times.append((1000 * (time.perf_counter() - started[0]), 1000 * (time.process_time() - started[1])))
+            times.append(clocked(partial(gate.push, piece)))
             held.append(gate.held_chars)
         row(f"push, {name}, answer of 300 tokens", times)
         print(
@@ -170,11 +170,7 @@ def detection(folder: Path, rails: dict[str, NamingRail]) -> None:
     print(f"\n{'flagged at the score that is refused':36}{'rail':22}{'n':>6}{'flagged':>9}{'rate':>8}{'95 %':>16}")
     for name, rail, texts in sets(folder):
         listed = list(texts)
-        names = rail.split(" or ")
-        flagged = sum(
-            any(f.score >= REFUSED.get(each, 0.9) for each in names for f in attacks(rails[each], text))
-            for text in listed
-        )
+        flagged = sum(is_flagged([rails[each] for each in rail.split(" or ")], text) for text in listed)
         low, high = wilson(flagged, len(listed))
         print(
             f"{name:36}{rail:22}{len(listed):>6}{flagged:>9}{flagged / len(listed):>8.1%}"
@@ -182,9 +178,10 @@ def detection(folder: Path, rails: dict[str, NamingRail]) -> None:
         )
 
 
-def attacks(rail: NamingRail, text: str) -> list[Finding]:
-    """Return what a rail finds, of the guard model its attacks alone: harm is the table of `benchmarks.harm`."""
-    return [f for f in rail.inspect(text) if f.rail != "guard" or f.category == "injection"]
+def is_flagged(rails: Iterable[NamingRail], text: str) -> bool:
+    """Say whether a rail finds what the policy refuses, of the guard model attacks alone: harm is `benchmarks.harm`."""
+    findings = itertools.chain.from_iterable(rail.inspect(text) for rail in rails)
+    return any(f.score >= REFUSED.get(f.rail, 0.9) for f in findings if f.rail != "guard" or f.category == "injection")
 
 
 def personal_data(folder: Path, rail: NamingRail) -> None:
