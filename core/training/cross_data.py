@@ -19,7 +19,7 @@ from core.rag.embedding import Embedder
 from core.training.reader_baselines import embed_once, text_of
 from core.training.reader_data import Group, Labelled
 
-WRITTEN = "passages_*.jsonl"
+FILES = "passages_*.jsonl"  # of written passages
 OTHERS = (1, 2)  # passages read beside the one that was asked about
 KEPT_OUT = 0.1
 NEAREST = 10  # passages that the others are drawn from
@@ -63,7 +63,7 @@ def load_written(folder: Path) -> list[WrittenPassage]:
         TrainingError: A line is not in the form that is described above.
     """
     passages = []
-    for path in sorted(folder.glob(WRITTEN)):
+    for path in sorted(folder.glob(FILES)):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             if line.strip():
                 passages.append(_parse(line, where=f"{path.name}, line {number}"))
