@@ -39,6 +39,8 @@ STYLES = [
     ("Plain language: everyday words", "plain-language"),
 ]
 NO_ADAPTER = ("None: the model as it is.", "")
+ANY_CATEGORY = ("All categories", "")
+NO_USE = ("None named", "")
 TOLD = 10  # datasets left out that are told one by one
 
 
@@ -103,15 +105,11 @@ class AgentWizard:
         more = [f"and {len(left_out) - TOLD:,} more are left out."] if len(left_out) > TOLD else []
         return [f"Chosen: {', '.join(agent.dataset_ids)}.", *told, *more]
 
-    def uses(self) -> list[tuple[str, str]]:
-        """Return the purposes that cards name, for an agent to be used for one of them."""
-        named = sorted(search_catalog(self._records.store, limit=1).counts["purposes"])
-        return [("None named", ""), *((each, each) for each in named)]
-
-    def categories(self) -> list[tuple[str, str]]:
-        """Return the categories that there are."""
-        known = sorted(search_catalog(self._records.store, limit=1).counts["category"])
-        return [("All categories", ""), *((each, each) for each in known)]
+    def named_by_cards(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the categories that there are, and the purposes, for an agent to be used for one of them."""
+        counts = search_catalog(self._records.store, limit=1).counts
+        categories, uses = ([(each, each) for each in sorted(counts[name])] for name in ("category", "purposes"))
+        return [ANY_CATEGORY, *categories], [NO_USE, *uses]
 
     def adapters(self) -> list[tuple[str, str]]:
         """Return the adapters that the running model has, each with what its card says that it does."""

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from apps.chat.acting import acting
-from apps.chat.agent_wizard import STYLES, AgentWizard, Decided
+from apps.chat.agent_wizard import ANY_CATEGORY, NO_USE, STYLES, AgentWizard, Decided
 from apps.chat.drawing import draw
 from apps.chat.frames import Frame, View
 from apps.chat.sidebar import DOMAIN_WORDS, LEVEL_WORDS, SCOPE_WORDS
@@ -74,7 +74,7 @@ class WizardForm:
 
     def choices(self) -> tuple[Any, ...]:
         """Return what the lists hold now, for when the page opens: adapters, categories, uses."""
-        lists = self._wizard.adapters(), self._wizard.categories(), self._wizard.uses()
+        lists = self._wizard.adapters(), *self._wizard.named_by_cards()
         return tuple(gr.update(choices=each) for each in lists)
 
     @property
@@ -110,13 +110,11 @@ class WizardForm:
                 self._search = gr.Textbox(
                     "", label="Search", placeholder="Title, description or id", scale=3, min_width=240
                 )
-                self._category = gr.Dropdown(
-                    [("All categories", "")], value="", label="Category", scale=2, min_width=200
-                )
+                self._category = gr.Dropdown([ANY_CATEGORY], value="", label="Category", scale=2, min_width=200)
             self._found = _html()
             self._picks = gr.CheckboxGroup([], label="Datasets that it may answer from", elem_id="dataset-picks")
             self._used_for = gr.Dropdown(
-                [("None named", "")],
+                [NO_USE],
                 value="",
                 allow_custom_value=True,
                 label="Used for",

@@ -134,7 +134,7 @@ def test_dataset_that_the_agents_use_is_not_among_is_left_out_and_the_wizard_say
     assert wizard.say_chosen(actor, DECIDED) == ["Chosen: cafe-rules."]
     limit_to(live, ["staff-questions"])
     try:
-        assert ("staff-questions", "staff-questions") in wizard.uses()
+        assert ("staff-questions", "staff-questions") in wizard.named_by_cards()[1]
         assert wizard.say_chosen(actor, replace(DECIDED, used_for="Advertising")) == [
             "Chosen: cafe-rules.",
             "Left out, cafe-rules: It may be used for staff-questions; the agent is used for advertising.",
@@ -153,7 +153,7 @@ def limit_to(live: Live, purposes: list[str]) -> None:
 def test_datasets_are_found_by_words_and_category(wizard: AgentWizard, rules: DatasetView) -> None:
     assert [value for _, value in wizard.choices("cafe-rules", "")[0]] == ["cafe-rules"]
     assert wizard.choices("cafe-rules", "Healthcare") == ([], "0 datasets")
-    assert ("Business & Finance", "Business & Finance") in wizard.categories()
+    assert ("Business & Finance", "Business & Finance") in wizard.named_by_cards()[0]
 
 
 def test_a_dataset_is_labelled_with_category_tier_and_labels(rules: DatasetView) -> None:
