@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch.nn.utils.rnn import pad_sequence
 
 from core.encoder.cross_encoder import SHARED
@@ -72,6 +72,17 @@ def load_cross_base(folder: Path = BUNDLED) -> CrossModel:
     upper = read_int8_layers(folder / "weights.onnx", first=SHARED)
     base.load_state_dict({name: torch.from_numpy(values) for name, values in upper.items()}, strict=False)
     return CrossModel(base)
+
+
+def load_cross(folder: Path) -> CrossModel:
+    """Return a model that `save_cross` wrote, to go on training it."""
+    model = load_cross_base()
+    trained = load_file(folder / "weights.safetensors")
+    model.load_state_dict(
+        {f"base.encoder.{name}" if name.startswith("encoder.") else name: each for name, each in trained.items()},
+        strict=False,
+    )
+    return model
 
 
 def read_int8_layers(path: Path, *, first: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from core.encoder.packing import load_tokenizer
 from core.rag.embedding import Embedder
 from core.training.console import say
 from core.training.cross_data import Written, load_written
-from core.training.cross_model import load_cross_base, save_cross
+from core.training.cross_model import load_cross, load_cross_base, save_cross
 from core.training.cross_training import CrossRecipe, score_groups, train_cross
 from core.training.reader_data import FACTS_TEST, QUESTIONS_TEST, TRAIN, Group, data_file, read_groups
 from core.training.reader_evaluation import evaluate_reader
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     base = minilm_folder()
     tokenizer = load_tokenizer((base / "tokenizer.json").read_text(encoding="utf-8"))
     recipe = CrossRecipe(max_seconds=options.max_seconds, max_steps=options.max_steps, threads=options.threads)
-    model = load_cross_base()
+    model = load_cross(options.start) if options.start else load_cross_base()
 
     def measure() -> str:
         tests = {name: read_groups(data_file(options.data, name)) for name in (QUESTIONS_TEST, FACTS_TEST)}
@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Train the cross-encoder.")
     parser.add_argument("data", type=Path, metavar="DATA_FOLDER", help="folder of the groups")
     parser.add_argument("--checkpoint", type=Path, required=True, help="file of the checkpoint")
+    parser.add_argument("--start", type=Path, default=None, help="folder of a trained reader to go on from")
     parser.add_argument("--output", type=Path, default=None, help="folder of the trained reader")
     parser.add_argument("--written", type=Path, default=WRITTEN, help="folder of the written passages")
     parser.add_argument("--max-seconds", type=float, default=2400.0, help="of the training")

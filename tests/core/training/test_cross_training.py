@@ -15,7 +15,7 @@ from core.encoder.packing import load_tokenizer
 from core.errors import TrainingError
 from core.rag.embedding import Embedder
 from core.training.cross_data import Written, drop_some, load_written
-from core.training.cross_model import load_cross_base, save_cross
+from core.training.cross_model import load_cross, load_cross_base, save_cross
 from core.training.cross_training import CrossRecipe, score_groups, train_cross
 from core.training.reader_data import Group, Labelled
 
@@ -69,6 +69,9 @@ def test_training_learns_goes_on_and_exports_what_it_learnt(tmp_path: Path, toke
     (scores,) = CrossEncoder(tmp_path / "reader").score("zib zib?", [(HEADING, SENTENCES)])
     assert np.allclose(scores, first, atol=1.5)
     assert scores.index(max(scores)) == 0
+
+    ((exported, *_), *_) = score_groups(load_cross(tmp_path / "reader"), GROUPS, tokenizer)
+    assert np.allclose(exported, first, atol=0.1)
 
 
 def test_model_begins_as_the_sentence_encoder_with_a_cosine(tokenizer: Tokenizer) -> None:
