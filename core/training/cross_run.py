@@ -1,12 +1,13 @@
 """Trains the cross-encoder from the command line: `python -m core.training.cross_run -h`.
 
-The groups are those of `core.training.reader_run`, which builds them, without most of those about single words and
-about requests that no passage answers: words are counted beside this encoder. Kept out are the articles that the
+The groups are those of `core.training.reader_run`, which builds them, without most of those about made-up facts, single
+words and requests that no passage answers: words are counted beside this encoder. Kept out are the articles that the
 sentence encoder keeps out, and one written passage in ten.
 """
 
 import argparse
 import sys
+from bisect import bisect
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -23,8 +24,8 @@ from core.training.reader_evaluation import evaluate_reader
 from core.training.sentence_run import is_kept_out
 
 WRITTEN = Path(__file__).resolve().parents[2] / "data" / "training"
-_ORDINARY = 20_062  # groups before those about single words and requests
-_REST = 0.12  # of the others that are learnt from
+_PUBLIC, _FACTS = 11_062, 9_000  # groups about public questions, then about made-up facts, then the others
+_LEARNT = (1.0, 0.4, 0.12)  # share of each kind that is learnt from
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     base = minilm_folder()
     tokenizer = load_tokenizer((base / "tokenizer.json").read_text(encoding="utf-8"))
-    recipe = CrossRecipe(max_seconds=options.max_seconds, max_steps=options.max_steps, threads=options.threads)
+    recipe = CrossRecipe(
+        max_seconds=options.max_seconds, max_steps=options.max_steps, rate=options.rate, threads=options.threads
+    )
     model = load_cross(options.start) if options.start else load_cross_base()
 
     def measure() -> str:
@@ -83,7 +86,8 @@ def kept_out_groups(folder: Path, *, seed: int = 0) -> list[Group]:
 
 def _to_learn(groups: Sequence[Group]) -> list[Group]:
     random = Random(0)  # noqa: S311 - training data, not secrets
-    kept = [g for n, g in enumerate(groups) if n < _ORDINARY or random.random() < _REST]
+    kinds = (bisect((_PUBLIC, _PUBLIC + _FACTS), at) for at in range(len(groups)))
+    kept = [group for group, kind in zip(groups, kinds, strict=True) if random.random() < _LEARNT[kind]]
     return [group for group in kept if not is_kept_out(group)]
 
 
@@ -98,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-steps", type=int, default=None, help="of the training, to try a run out")
     parser.add_argument("--limit", type=int, default=None, help="of groups, to try a run out")
     parser.add_argument("--every", type=int, default=6, help="one test group in so many is looked at on the way")
+    parser.add_argument("--rate", type=float, default=1.5e-4, help="highest rate of learning of the layers")
     parser.add_argument("--threads", type=int, default=1)
     return parser
 

@@ -38,7 +38,7 @@ class CrossRecipe:
         groups: Questions of a step.
         written: Share of them from written passages, once there are `enough` wordings; fewer before.
         rate: Highest rate of learning of the layers.
-        head_rate: Of what is new.
+        new: How many times faster what is new learns.
     """
 
     max_seconds: float
@@ -47,7 +47,7 @@ class CrossRecipe:
     written: float = 0.5
     enough: int = 2500
     rate: float = 1.5e-4
-    head_rate: float = 1e-3
+    new: float = 6.7
     warm_up: float = 0.04
     seed: int = 0
     threads: int = 1
@@ -193,8 +193,8 @@ def _optimizer(model: CrossModel, recipe: CrossRecipe) -> torch.optim.Optimizer:
     groups = [
         {"params": [p for p in layers if p.ndim > 1], "weight_decay": 0.01, "highest": recipe.rate},
         {"params": [p for p in layers if p.ndim <= 1], "weight_decay": 0.0, "highest": recipe.rate},
-        {"params": new, "weight_decay": 0.0, "highest": recipe.head_rate},
-        {"params": [model.sharpness], "weight_decay": 0.0, "highest": 20 * recipe.head_rate},
+        {"params": new, "weight_decay": 0.0, "highest": recipe.new * recipe.rate},
+        {"params": [model.sharpness], "weight_decay": 0.0, "highest": 20 * recipe.new * recipe.rate},
     ]
     return torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))
 

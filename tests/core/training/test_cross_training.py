@@ -50,7 +50,7 @@ def test_training_learns_goes_on_and_exports_what_it_learnt(tmp_path: Path, toke
     written = Written(tmp_path / "none", Embedder(threads=1))
     model = load_cross_base()
     frozen = model.base.encoder.encoder.layer[0].attention.self.query.weight.clone()
-    recipe = CrossRecipe(max_seconds=600, max_steps=8, groups=3, rate=6e-4, head_rate=4e-3)
+    recipe = CrossRecipe(max_seconds=600, max_steps=8, groups=3, rate=6e-4)
     options = {"recipe": recipe, "written": written, "checkpoint": tmp_path / "state.pt"}
     said: list[str] = []
     facts = train_cross(model, GROUPS, tokenizer, progress=said.append, **options)
