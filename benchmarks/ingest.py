@@ -147,7 +147,6 @@ def run(home: Path, sources: list[Source], *, workers: int) -> float:
     parts, clock = open_parts(home), Clock()
     records, manager = parts.records, parts.manager
     for target, name, stage in (
-        (manager, "_add_cards", "cards"),
         (manager._indexer, "_add_vectors", "embed and add vectors"),
         (parts.encoder, "passages", "  of which sentences"),
         (parts.vectors, "add", "  of which vector index"),
@@ -158,20 +157,23 @@ def run(home: Path, sources: list[Source], *, workers: int) -> float:
     ):
         clock.wrap(target, name, stage)
     reached: dict[str, float] = {}
-    start = time.perf_counter()
+    used: dict[str, float] = {}
+    start, before = time.perf_counter(), _processor_s()
 
     def follow(step: Progress) -> None:
         if step.stage in ("stored", "carded"):
-            reached[step.stage] = time.perf_counter() - start
+            reached[step.stage], used[step.stage] = time.perf_counter() - start, _processor_s() - before
 
     with Memory() as memory, open_executor(workers=workers) as executor:
         outcome = manager.ingest_sources(sources, skip_bad=True, executor=executor, progress=follow)
-        seconds = time.perf_counter() - start
+        seconds, used["indexed"] = time.perf_counter() - start, _processor_s() - before
         again = time.perf_counter()
         second = manager.ingest_sources(sources, skip_bad=True, executor=executor)
         again = time.perf_counter() - again
     records.close()
     _print(outcome, clock, seconds=seconds, reached=reached, peak=memory.peak, disk=_size(home))
+    each = ", ".join(f"{spent / len(sources):.3f} s until {stage}" for stage, spent in used.items())
+    print(f"processor      {used['indexed'] / 60:.1f} min of cores; for each dataset {each}")
     print(f"again          {again:.1f} s, {len(second.unchanged)} unchanged, {len(second.added)} added")
     return seconds
 
@@ -240,6 +242,7 @@ def _print(outcome: Outcome, clock: Clock, *, seconds: float, reached: dict[str,
     print(f"memory         {peak / 2**30:.2f} GiB at most, this process and its workers")
     print(f"disk           {disk / 2**20:.0f} MiB")
     clock.seconds["read, scan (waited for)"] = reached["stored"] - clock.seconds["store, decide"]
+    clock.seconds["cards (waited for)"] = reached["carded"] - reached["stored"]
     for stage, spent in sorted(clock.seconds.items(), key=lambda item: -item[1]):
         print(f"  {stage:24} {spent:7.1f} s  {spent / seconds:6.1%}")
     parts = sum(spent for stage, spent in clock.seconds.items() if not stage.startswith(" "))
@@ -269,6 +272,19 @@ def _family(pid: int) -> list[int]:
     except OSError:
         return [pid]
     return [pid, *(found for child in children for found in _family(child))]
+
+
+def _processor_s() -> float:
+    """Return the processor time that this process and those below it have taken."""
+    return sum(map(_spent, _family(os.getpid()))) / os.sysconf("SC_CLK_TCK")
+
+
+def _spent(pid: int) -> int:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])  # in user and in system mode, of all its threads
 
 
 def _resident(pid: int) -> int:

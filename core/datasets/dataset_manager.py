@@ -9,7 +9,8 @@ Unchanged files are not read, unchanged content is not embedded again. One proce
 index's writer is the lock.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -17,11 +18,11 @@ from sqlalchemy import and_, select
 
 from core.datasets.card import DatasetCard
 from core.datasets.catalog import DatasetView, chunk_of, get_dataset
-from core.datasets.ingest.cards import add_cards
+from core.datasets.ingest.cards import CardMaker
 from core.datasets.ingest.erasure import Erased, Eraser
 from core.datasets.ingest.executor import Executor, InThisProcess
-from core.datasets.ingest.indexing import EMBED_BATCH, Indexer
-from core.datasets.ingest.intake import Intake
+from core.datasets.ingest.indexing import EMBED_BATCH, Indexer, Pending
+from core.datasets.ingest.intake import Intake, Stored
 from core.datasets.ingest.progress import Outcome, Progress, Report
 from core.datasets.ingest.sources import Source, folder_sources, source_at
 from core.datasets.states import Gate, Move, check_moves
@@ -127,9 +128,12 @@ class DatasetManager:
         with self._lexical.writing() as writer:
             self._indexer.clean(writer)
             wanted = self._intake.wanted(sources, outcome, skip_bad=skip_bad)
-            self._intake.read_all(wanted.tasks, executor or InThisProcess(), outcome=outcome, report=report)
-            pending = [each for each in self._indexer.pending() if each.dataset_id in wanted.ids]
-            self._add_cards([(each.dataset_id, each.version) for each in pending], report)
+            with self._making_cards(report) as make:
+                make([(each.dataset_id, each.version) for each in self._pending(wanted.stored)])
+                self._intake.read_all(
+                    wanted.tasks, executor or InThisProcess(), outcome=outcome, report=report, stored=make
+                )
+            pending = self._pending(wanted.ids)
             self._indexer.index(pending, writer, outcome=outcome, report=report)
             outcome.waiting += sorted(wanted.ids - set(outcome.added) - {each.dataset_id for each in outcome.refused})
         return outcome
@@ -143,7 +147,10 @@ class DatasetManager:
         outcome = Outcome()
         if self._indexer.pending():
             with self._lexical.writing() as writer:
-                self._indexer.index(self._indexer.pending(), writer, outcome=outcome, report=progress or _silent)
+                pending = self._indexer.pending()
+                with self._making_cards(_silent) as make:
+                    make([(each.dataset_id, each.version) for each in pending])
+                self._indexer.index(pending, writer, outcome=outcome, report=progress or _silent)
         return outcome
 
     def retire_missing(self, collection: Path, sources: Sequence[Source]) -> list[str]:
@@ -236,15 +243,22 @@ class DatasetManager:
             versions = [
                 (dataset_id, str(version)) for dataset_id, version in session.execute(active.order_by(Dataset.id))
             ]
-        self._add_cards(versions, _silent)
+        with self._making_cards(_silent) as make:
+            make(versions)
         return len(versions)
 
-    def _add_cards(self, versions: Sequence[tuple[str, str]], report: Report) -> None:
-        if self._cards is not None and versions:
-            last, total = versions[-1][0], len(versions)
-            add_cards(
-                self._store, self._cards, versions, done=lambda done: report(Progress(last, "carded", done, total))
-            )
+    def _pending(self, dataset_ids: set[str]) -> list[Pending]:
+        return [each for each in self._indexer.pending() if each.dataset_id in dataset_ids]
+
+    @contextmanager
+    def _making_cards(self, report: Report) -> Iterator[Stored]:
+        """Give what takes versions and has their cards made; at its end all are there."""
+        if self._cards is None:
+            yield lambda _: None
+            return
+        with CardMaker(self._store, self._cards) as maker:
+            yield maker.make
+            maker.wait(report)
 
     def _reason(self, dataset_id: str) -> str:
         """Return why the version that was read last is not in use."""

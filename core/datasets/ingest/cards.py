@@ -1,19 +1,21 @@
 """Makes the card that a dataset is found by from its chunks, so that it can be made again whenever they are there."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.datasets.catalog import chunk_of
+from core.datasets.ingest.progress import Progress, Report
 from core.rag.card_index import MAX_CELLS, CardIndex, CardText, card_text
 from core.schema import Chunk
 from core.store.database import Store
 from core.store.tables import ChunkRow, Dataset, DatasetSource
 
 MAX_COLUMNS = 500
-PAGE = 64  # cards added together
+PAGE = 32  # cards added together; a job that is cancelled waits for them
 ROWS = 100
 _ROWS = re.compile(r"Rows? \d+(-\d+|, part \d+)?$")
 
@@ -57,26 +59,48 @@ def _note(columns: dict[str, dict[str, None]], name: str, value: str) -> int:
     return len(value)
 
 
-def add_cards(
-    store: Store, cards: CardIndex, versions: Sequence[tuple[str, str]], *, done: Callable[[int], None]
-) -> None:
-    """Add the cards of versions whose chunks are in the store.
+class CardMaker:
+    """Adds cards in a thread of its own, so that other datasets are read meanwhile.
 
-    Args:
-        store: Where the chunks are.
-        cards: The index to fill.
-        versions: As (dataset, version).
-        done: Told how many versions have their card so far.
-
-    Raises:
-        RetrievalError: The index can't be written.
+    As a context it ends with what was asked for; at an error it finishes no more than the page at hand.
     """
-    for start in range(0, len(versions), PAGE):
-        page = versions[start : start + PAGE]
-        with store.read() as session:
-            found = [_card(session, dataset_id, version) for dataset_id, version in page]
-        cards.add([card for card in found if card is not None])
-        done(start + len(page))
+
+    def __init__(self, store: Store, cards: CardIndex) -> None:
+        """Take the store that holds the chunks, and the index to fill."""
+        self._store = store
+        self._cards = cards
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="cards")
+        self._asked: list[str] = []
+        self._pages: list[Future[int]] = []
+
+    def __enter__(self) -> "CardMaker":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=kind is not None)
+
+    def make(self, versions: Sequence[tuple[str, str]]) -> None:
+        """Ask for the cards of versions whose chunks are in the store, given as (dataset, version)."""
+        self._asked += [dataset_id for dataset_id, _ in versions]
+        for start in range(0, len(versions), PAGE):
+            self._pages.append(self._thread.submit(self._add, versions[start : start + PAGE]))
+
+    def wait(self, report: Report) -> None:
+        """Wait for the cards asked for, and report each page of them.
+
+        Raises:
+            RetrievalError: The index can't be written.
+        """
+        done = 0
+        for page in self._pages:
+            done += page.result()
+            report(Progress(self._asked[done - 1], "carded", done, len(self._asked)))
+
+    def _add(self, versions: Sequence[tuple[str, str]]) -> int:
+        with self._store.read() as session:
+            found = [_card(session, dataset_id, version) for dataset_id, version in versions]
+        self._cards.add([card for card in found if card is not None])
+        return len(versions)
 
 
 def _card(session: Session, dataset_id: str, version: str) -> CardText | None:

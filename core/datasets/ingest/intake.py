@@ -32,6 +32,9 @@ SHELF_DATASETS = 128
 PAGE = 1_000
 SMALL_BYTES = 4_000_000  # a larger dataset is read in this process, its chunks streaming into the store
 
+Stored = Callable[[list[tuple[str, str]]], None]
+"""Told of versions, as (dataset, version), that are in the store and may be used."""
+
 
 @dataclass(slots=True)
 class Wanted:
@@ -90,7 +93,9 @@ class Intake:
                 wanted.tasks.append(Task(source, files, version, skip_bad, self._tables, scan))
         return wanted
 
-    def read_all(self, tasks: Sequence[Task], executor: Executor, *, outcome: Outcome, report: Report) -> None:
+    def read_all(
+        self, tasks: Sequence[Task], executor: Executor, *, outcome: Outcome, report: Report, stored: Stored
+    ) -> None:
         """Read datasets and store their chunks; small ones by the executor, many of them in one transaction."""
         shelf, done = list[Reading](), 0
 
@@ -108,11 +113,11 @@ class Intake:
                 continue
             shelf.append(reading)
             if len(shelf) == SHELF_DATASETS or sum(len(each.cuts) for each in shelf) >= SHELF_CHUNKS:
-                self._store_shelf(shelf)
+                stored(self._store_shelf(shelf))
                 report(Progress(reading.task.source.card.id, "stored", done, len(tasks)))
                 shelf = []
         if shelf:
-            self._store_shelf(shelf)
+            stored(self._store_shelf(shelf))
             report(Progress(shelf[-1].task.source.card.id, "stored", done, len(tasks)))
 
     def _readings(self, tasks: Sequence[Task], executor: Executor) -> Iterator[Reading]:
@@ -143,7 +148,8 @@ class Intake:
         with self._store.write() as session:
             add_chunks(session, cuts)
 
-    def _store_shelf(self, shelf: Sequence[Reading]) -> None:
+    def _store_shelf(self, shelf: Sequence[Reading]) -> list[tuple[str, str]]:
+        """Store what was read and decided; return (dataset, version) of what may be used."""
         now = self._clock()
         with self._store.write() as session:
             add_datasets(session, [reading.task.source for reading in shelf], now)
@@ -157,6 +163,8 @@ class Intake:
         with self._store.write(lock="datasets") as session:
             apply_changes(session, changes, now=now)
             add_readings(session, shelf, approvals, now)
+        versions = {reading.task.source.card.id: reading.task.version for reading in shelf}
+        return [each for each in versions.items() if self._gate is None or approvals[each[0]].outcome == "approved"]
 
     def _take_over(self, source: Source, files: Files, version: str, *, is_active: bool) -> None:
         """Note that content which is there has another card, or files that were touched."""

@@ -17,6 +17,7 @@ from core.config import Settings
 from core.datasets.dataset_manager import DatasetManager
 from core.datasets.ingest.progress import Outcome, Progress
 from core.datasets.ingest.sources import Source, folder_sources
+from core.datasets.states import Gate
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.rag.card_index import open_cards
 from core.rag.lexical import open_lexical
@@ -34,7 +35,7 @@ ELSEWHERE.set_forkserver_preload(["tests.core.datasets.ingest.home"])  # so that
 class Home:
     """An installation's indexes in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, gate: Gate | None = None) -> None:
         settings = Settings(home=folder)
         self.folder = folder
         self.store = open_store(settings.sqlalchemy_url())
@@ -51,6 +52,7 @@ class Home:
             clock=lambda: datetime.now(UTC),
             tables=self.tables,
             cards=self.cards,
+            gate=gate,
             batch_size=BATCH,
         )
 
