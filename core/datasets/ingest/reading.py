@@ -101,7 +101,7 @@ def read_dataset(task: Task, *, take: Take) -> Reading:
     _remove_tables(task)  # what a killed process left half-written
     try:
         told = state.note if task.skip_bad else None
-        for part in read_parts(task.source.path, title=task.source.card.title, on_problem=told):
+        for part in read_parts(task.source.path, title=task.source.card.title, on_problem=told, tick=task.tick):
             state.add(part, take)
         state.hand_over(take)
         if not state.count:

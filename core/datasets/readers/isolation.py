@@ -2,9 +2,10 @@
 
 import json
 import os
+import selectors
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from core.datasets.readers.source import Source, UnreadableError
 LIMIT_S = 120
 LIMIT_BYTES = 2_000_000_000
 MAX_RECORD = 64_000_000
+PIECE = 1 << 16  # bytes
+TICK_S = 0.2
 _ROOT = Path(core.__file__).resolve().parents[1]
 
 
@@ -34,11 +37,12 @@ def extract(source: Source, program: str, *, limit_s: int = LIMIT_S) -> Iterator
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        bufsize=0,
         env=_environment(),
     )
     output = process.stdout
     try:
-        while output is not None and (line := output.readline(MAX_RECORD)):
+        for line in [] if output is None else _lines(output.fileno(), source.tick):
             record = _parse(line)
             if isinstance(record, dict) and "end" in record:
                 if record["end"] is not None:
@@ -53,6 +57,27 @@ def extract(source: Source, program: str, *, limit_s: int = LIMIT_S) -> Iterator
         process.wait()
         if output is not None:
             output.close()
+
+
+def _lines(output: int, tick: Callable[[], None] | None) -> Iterator[bytes]:
+    """Yield the lines that come out of a program; tick at each piece of them, and while none comes."""
+    held = bytearray()
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(output, selectors.EVENT_READ)
+        while len(held) < MAX_RECORD:
+            came = waiting.select(TICK_S)
+            if tick is not None:
+                tick()
+            if came:
+                piece = os.read(output, PIECE)
+                held += piece
+                if not piece:
+                    break
+                if b"\n" in piece:
+                    *lines, held = held.split(b"\n")
+                    yield from map(bytes, lines)
+    if held:
+        yield bytes(held)
 
 
 def _environment() -> dict[str, str]:

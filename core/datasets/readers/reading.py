@@ -23,13 +23,16 @@ _STATE = {"state.json", "dataset_info.json", "dataset_dict.json"}  # what `datas
 Part = TextPart | TablePart
 
 
-def read_parts(path: Path, *, title: str = "", on_problem: OnProblem | None = None) -> Iterator[Part]:
+def read_parts(
+    path: Path, *, title: str = "", on_problem: OnProblem | None = None, tick: Callable[[], None] | None = None
+) -> Iterator[Part]:
     """Yield what a file, folder or ZIP archive holds. A table's rows are read before the next part is asked for.
 
     Args:
         path: In a folder, hidden files and the card are left out.
         title: Names the content of a single file that says no title itself; its name when empty.
         on_problem: Told of each row, page or file that can't be read and is left out; None refuses the first.
+        tick: Called often while a file is read before its first part is there; what it raises stops the reading.
 
     Raises:
         DatasetError: Nothing is there, or a problem is refused.
@@ -37,8 +40,8 @@ def read_parts(path: Path, *, title: str = "", on_problem: OnProblem | None = No
     if not path.exists():
         raise DatasetError(f"{path} can't be read: it doesn't exist.")
     if not path.is_dir():
-        return _read(Source(path, _shown(path.name), path.parent, on_problem, named=title))
-    return _read_folder(path, on_problem)
+        return _read(Source(path, _shown(path.name), path.parent, on_problem, named=title, tick=tick))
+    return _read_folder(path, on_problem, tick)
 
 
 def list_files(folder: Path) -> list[Path]:
@@ -52,12 +55,12 @@ def list_files(folder: Path) -> list[Path]:
     return found
 
 
-def _read_folder(folder: Path, on_problem: OnProblem | None) -> Iterator[Part]:
+def _read_folder(folder: Path, on_problem: OnProblem | None, tick: Callable[[], None] | None) -> Iterator[Part]:
     found = _visible(folder)
     _check_count(folder, found)
     for first, *shards in _groups(found):
         file = _shown(first.relative_to(folder).as_posix())
-        yield from _read(Source(first, file, folder, on_problem, shards=tuple(shards)))
+        yield from _read(Source(first, file, folder, on_problem, shards=tuple(shards), tick=tick))
 
 
 def _read(source: Source) -> Iterator[Part]:

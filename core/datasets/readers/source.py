@@ -39,6 +39,7 @@ class Source:
         depth: How many archives it lies in.
         shards: The files whose rows go on after this one's.
         named: A title for content that has none; empty to take the file's name.
+        tick: Called often while a program of its own reads the file; what it raises ends that program.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class Source:
     depth: int = 0
     shards: tuple[Path, ...] = ()
     named: str = ""
+    tick: Callable[[], None] | None = None
 
     @property
     def suffix(self) -> str:
