@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from core.schema import digest_of
 from governance.rails.fold import fold
+from governance.rails.required_words import lower_case, required_words
 from governance.schema import Finding
 
 WINDOW = 64
@@ -36,7 +37,7 @@ class Rule:
         is_mention: Whether a match only speaks of the thing, which scores `MENTION`.
         has_context: Whether the pattern starts before its span.
         needs: Characters without any of which the pattern can't match; checked first, because it is fast.
-        words: Lower-case words without any of which it can't match either; none when that can't be said.
+        words: Of which at least one stands in `lower_case` of any text that it matches; none when that can't be said.
     """
 
     category: str
@@ -47,6 +48,10 @@ class Rule:
     needs: str = ""
     has_context: bool = True
     words: tuple[str, ...] = ()
+
+    def may_match(self, lowered: str) -> bool:
+        """Say whether a text, given in lower case, holds a word without which the rule finds nothing."""
+        return not self.words or any(word in lowered for word in self.words)
 
     def matches(self, text: str, start: int) -> Iterator[tuple[int, int, float]]:
         """Yield start, end and score of what this rule finds in a folded text, for spans from `start` on."""
@@ -82,7 +87,6 @@ def rule(
     end_of: Callable[[re.Match[str]], int | None] | None = None,
     is_mention: Callable[[re.Match[str]], bool] | None = None,
     needs: str = "",
-    words: tuple[str, ...] = (),
     ignore_case: bool = False,
 ) -> Rule:
     """Build a rule; a pattern without a group `span` is a span as a whole.
@@ -92,7 +96,7 @@ def rule(
     has_context = "(?P<span>" in pattern
     whole = pattern if has_context else f"(?P<span>{pattern})"
     compiled = re.compile(f"(?={whole})", re.IGNORECASE if ignore_case else 0)
-    return Rule(category, score, compiled, end_of, is_mention, needs, has_context, words)
+    return Rule(category, score, compiled, end_of, is_mention, needs, has_context, required_words(compiled))
 
 
 class PatternRail:
@@ -124,13 +128,11 @@ class PatternRail:
     def inspect_from(self, text: str, start: int) -> list[Finding]:
         """Return the findings whose spans begin at `start` or later; what stands before is context alone."""
         plain = fold(text)
-        present, lowered = set(plain), plain.lower()
+        present, lowered = set(plain), lower_case(plain)
         absent = {needs for needs in self._needs if present.isdisjoint(needs)}
         found: list[Finding] = []
         for each in self._rules:
-            if each.needs in absent:
-                continue
-            if each.words and not any(word in lowered for word in each.words):
+            if each.needs in absent or not each.may_match(lowered):
                 continue
             covered = start
             for begin, end, score in each.matches(plain, start):

@@ -151,7 +151,6 @@ def _person_rules() -> list[Rule]:
             rf"{_NOT_A_THING}(?:ids?|identification|identifier)(?![A-Za-z]){SAYS}(?<![A-Za-z0-9])(?P<span>{ID})(?![A-Za-z0-9])",
             end_of=_outside_address,
             needs="0123456789",
-            words=("id",),
             ignore_case=True,
         ),
         rule(

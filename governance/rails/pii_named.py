@@ -31,9 +31,4 @@ def named(
 ) -> Rule:
     """Build a rule for a value that a word before it names; a name of several words may be written as a key, too."""
     pattern = rf"(?<![A-Za-z])(?:{words.replace(' ', '[ _-]?')})(?![A-Za-z]){SAYS}(?<![A-Za-z0-9])(?P<span>{value})(?![A-Za-z0-9])"
-    first = (
-        tuple({word.split(" ")[0] for word in words.split("|")})
-        if words.replace("|", "").replace(" ", "").isalpha()
-        else ()
-    )
-    return rule(category, score, pattern, end_of=end_of, needs="0123456789", words=first, ignore_case=True)
+    return rule(category, score, pattern, end_of=end_of, needs="0123456789", ignore_case=True)

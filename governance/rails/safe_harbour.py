@@ -32,7 +32,6 @@ _RULES = [
         0.85,
         rf"(?<![A-Za-z])born(?![A-Za-z])[^0-9\n.!?]{{0,24}}?(?<![A-Za-z0-9])(?P<span>{DATE})(?![A-Za-z0-9])",
         needs="0123456789",
-        words=("born",),
         ignore_case=True,
     ),
     rule(
@@ -40,7 +39,6 @@ _RULES = [
         0.8,
         r"(?<![A-Za-z])born(?![A-Za-z])[^0-9\n.!?]{0,24}?(?<![A-Za-z0-9])(?P<span>(?:19|20)[0-9]{2})(?![A-Za-z0-9])",
         needs="0123456789",
-        words=("born",),
         ignore_case=True,
     ),
     rule(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from core.schema import digest_of
 from governance.rails.fold import read_leet, squeeze
 from governance.rails.pattern_rail import WINDOW, Rule, describe, last_word
+from governance.rails.required_words import lower_case
 from governance.schema import Finding
 
 
@@ -47,7 +48,10 @@ class WordRail:
             places = self._places(plain, first)
             if places == []:
                 continue
+            words = lower_case(plain)
             for each in self._rules:
+                if not each.may_match(words):
+                    continue
                 for begin, end, score in (
                     each.matches(plain, first) if places is None or each.has_context else each.matches_at(plain, places)
                 ):
