@@ -1,8 +1,8 @@
 """Keeps the tables of datasets as Parquet files, typed where a whole column can be read as more than text.
 
-Rows stream twice: first as text into a file that is thrown away, while the kind of each column is found, then typed
-into the file that stays. It appears under its name only when it is whole, so a process killed in mid-write leaves no
-table, and the next write of the version starts over. Memory holds one batch of rows.
+A table of more rows than one batch streams twice: first as text into a file that is thrown away, while the kind of
+each column is found, then typed into the file that stays. It appears under its name only when it is whole, so a process
+killed in mid-write leaves no table, and the next write of the version starts over. Memory holds two batches of rows.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from itertools import chain, islice
 from pathlib import Path
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ FORMAT = 1
 META = b"promethios.table"
 
 Cell = int | float | date | bool | str | None
+Texts = Sequence[Sequence[str]]  # the cells of a batch of rows, by column
 
 READERS: dict[Kind, Callable[[str], Cell]] = {
     "integer": read_integer,
@@ -81,8 +83,12 @@ class TableStore:
         draft, text = (path.with_suffix(f".{uuid4().hex}.{end}") for end in ("draft", "text"))
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            kinds, changed, count = _spool(text, header, rows, title)
-            columns = _columns(header, kinds, changed)
+            kinds = _Kinds(len(header), title)
+            batches = kinds.watch(_batches(rows))
+            held = list(islice(batches, 2))
+            if len(held) > 1:
+                _spool(text, chain(held, batches), len(header))
+            columns = _columns(header, kinds)
             meta = {
                 "format": FORMAT,
                 "dataset_id": dataset_id,
@@ -91,7 +97,7 @@ class TableStore:
                 "title": title,
                 "columns": [[c.name, c.kind, c.stored, c.stored_text] for c in columns],
             }
-            _type(text, draft, columns, meta)
+            _type(_spooled(text) if len(held) > 1 else held, draft, columns, meta)
             draft.replace(path)
             sync_folder(folder)
         except (OSError, pa.ArrowException) as exc:
@@ -99,7 +105,7 @@ class TableStore:
         finally:
             draft.unlink(missing_ok=True)
             text.unlink(missing_ok=True)
-        return StoredTable(dataset_id, version, name, title, columns, count, path)
+        return StoredTable(dataset_id, version, name, title, columns, kinds.rows, path)
 
     def tables(self, dataset_id: str, version: str) -> list[StoredTable]:
         """Return the whole tables of a version, by name.
@@ -156,29 +162,53 @@ def _key(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _spool(
-    path: Path, header: Sequence[str], rows: Iterable[Sequence[str]], title: str
-) -> tuple[list[Kind], list[bool], int]:
-    """Write rows as text; return each column's kind, whether typing changes how a cell reads, and the rows' number."""
-    possible: list[dict[Kind, bool]] = [dict.fromkeys(READERS, False) for _ in header]
-    filled = [False] * len(header)
-    schema = pa.schema([(f"c{n}", pa.string()) for n in range(len(header))])
-    count = 0
-    with pq.ParquetWriter(path, schema) as writer:
-        for batch in _batches(rows):
+class _Kinds:
+    """Finds the kind of each column of a table, and whether typing changes how a cell reads, as batches pass by."""
+
+    def __init__(self, width: int, title: str) -> None:
+        self.rows = 0
+        self._title = title
+        self._possible: list[dict[Kind, bool]] = [dict.fromkeys(READERS, False) for _ in range(width)]
+        self._filled = [False] * width
+
+    def watch(self, batches: Iterable[Sequence[Sequence[str]]]) -> Iterator[Texts]:
+        """Pass batches of rows on as columns."""
+        width = len(self._filled)
+        for batch in batches:
             for row in batch:
-                count += 1
-                if len(row) != len(header):
-                    raise DatasetError(f"Row {count} of {title!r} has {len(row)} cells; the header has {len(header)}.")
+                self.rows += 1
+                if len(row) != width:
+                    raise DatasetError(
+                        f"Row {self.rows} of {self._title!r} has {len(row)} cells; the header has {width}."
+                    )
             cells = list(zip(*batch, strict=True))
-            for candidates, column in zip(possible, cells, strict=True):
+            for candidates, column in zip(self._possible, cells, strict=True):
                 _narrow(candidates, column)
-            filled = [had or not all(map(is_missing, column)) for had, column in zip(filled, cells, strict=True)]
+            self._filled = [
+                had or not all(map(is_missing, column)) for had, column in zip(self._filled, cells, strict=True)
+            ]
+            yield cells
+
+    def found(self) -> list[tuple[Kind, bool]]:
+        """Return kind and change of each column; one without a single value is text, as nothing says what it holds."""
+        text: tuple[Kind, bool] = "text", False
+        each = zip(self._possible, self._filled, strict=True)
+        return [next(iter(possible.items()), text) if had else text for possible, had in each]
+
+
+def _spool(path: Path, batches: Iterable[Texts], width: int) -> None:
+    """Write columns as text."""
+    schema = pa.schema([(f"c{n}", pa.string()) for n in range(width)])
+    with pq.ParquetWriter(path, schema) as writer:
+        for cells in batches:
             writer.write_batch(pa.record_batch([pa.array(c, pa.string()) for c in cells], schema=schema))
-    # A column without a single value is text: nothing says what it would hold.
-    kinds: list[Kind] = [next(iter(c), "text") if had else "text" for c, had in zip(possible, filled, strict=True)]
-    changed = [c.get(k, False) for c, k in zip(possible, kinds, strict=True)]
-    return kinds, changed, count
+
+
+def _spooled(path: Path) -> Iterator[Texts]:
+    """Yield what was written as text."""
+    with pq.ParquetFile(path) as source:
+        for batch in source.iter_batches(batch_size=BATCH_ROWS):
+            yield [cells.to_pylist() for cells in batch.columns]
 
 
 def _batches(rows: Iterable[Sequence[str]]) -> Iterator[list[Sequence[str]]]:
@@ -216,9 +246,9 @@ def _written(value: Cell) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _columns(header: Sequence[str], kinds: Sequence[Kind], changed: Sequence[bool]) -> tuple[Column, ...]:
+def _columns(header: Sequence[str], kinds: _Kinds) -> tuple[Column, ...]:
     taken, columns = set(header), []
-    for name, kind, differs in zip(header, kinds, changed, strict=True):
+    for name, (kind, differs) in zip(header, kinds.found(), strict=True):
         text_name = name
         if kind != "text" and differs:
             text_name = f"{name} (as written)"
@@ -229,23 +259,22 @@ def _columns(header: Sequence[str], kinds: Sequence[Kind], changed: Sequence[boo
     return tuple(columns)
 
 
-def _type(text: Path, draft: Path, columns: Sequence[Column], meta: dict[str, object]) -> None:
-    """Copy the text file into a typed one, and make it durable."""
+def _type(batches: Iterable[Texts], draft: Path, columns: Sequence[Column], meta: dict[str, object]) -> None:
+    """Write columns of text as typed ones, and make the file durable."""
     fields = []
     for column in columns:
         fields.append(pa.field(column.stored, TYPES[column.kind]))
         if column.stored_text != column.stored:
             fields.append(pa.field(column.stored_text, pa.string()))
     schema = pa.schema(fields, metadata={META: json.dumps(meta).encode()})
-    with pq.ParquetFile(text) as source, pq.ParquetWriter(draft, schema, compression="zstd") as writer:
-        for batch in source.iter_batches(batch_size=BATCH_ROWS):
+    with pq.ParquetWriter(draft, schema, compression="zstd") as writer:
+        for batch in batches:
             arrays = []
-            for column, cells in zip(columns, batch.columns, strict=True):
-                texts = cells.to_pylist()
+            for column, texts in zip(columns, batch, strict=True):
                 if column.kind != "text":
                     read = READERS[column.kind]
-                    values = [None if is_missing(cell) else read(cell) for cell in texts]
-                    arrays.append(pa.array(values, TYPES[column.kind]))
+                    known = {cell: None if is_missing(cell) else read(cell) for cell in set(texts)}
+                    arrays.append(pa.array([known[cell] for cell in texts], TYPES[column.kind]))
                 if column.kind == "text" or column.stored_text != column.stored:
                     arrays.append(pa.array(texts, pa.string()))
             writer.write_batch(pa.record_batch(arrays, schema=schema))
