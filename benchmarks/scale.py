@@ -20,7 +20,7 @@ from chromadb.api.collection_configuration import CreateHNSWConfiguration
 
 from benchmarks.machine import describe_machine
 from core.config import Settings
-from core.rag.card_index import CardIndex, CardText
+from core.rag.card_index import CardIndex, CardText, open_cards
 from core.rag.embedding import DIMENSIONS, Embedder, Vectors
 from core.rag.lexical import open_lexical
 from core.rag.search import ChunkSearch
@@ -164,11 +164,10 @@ def measure(size: int, *, queries: int) -> Figures:
 
 def build_cards(settings: Settings, corpus: Corpus, embedder: Given) -> CardIndex:
     """Return an index with a card for each dataset."""
-    words, meaning = open_lexical(settings, name="cards"), open_vectors(settings, collection="cards")
-    index = CardIndex(meaning, words, embedder)
-    cards = [CardText(f"d{n}", f"v{n}", f"Dataset {n}", text) for n, text in enumerate(corpus.texts(DATASETS))]
+    index = open_cards(settings, embedder)
+    cards = [CardText(f"d{n}", f"v{n}", f"Dataset {n}", text, {}) for n, text in enumerate(corpus.texts(DATASETS))]
     made = corpus.vectors(range(DATASETS), spread=0.5)
-    embedder.known = {f"{card.title}\n{card.text}": vector for card, vector in zip(cards, made, strict=True)}
+    embedder.known = {card.parts()[0]: vector for card, vector in zip(cards, made, strict=True)}
     index.add(cards)
     return index
 

@@ -1,9 +1,11 @@
 """Says which datasets a question is about: one card for each, found by meaning and by words.
 
-A card's text is what a person would look for: columns, description, and what stands in the cells. Meaning reads its
-beginning (the embedder sees 256 word pieces), words all of it, so that names and years in a table are found too.
+A card holds what a person would look for: title, description, columns, and what stands in the cells. Meaning is one
+vector, the mean of those of its parts: read as one text, a long description drowns the names of the columns. Words are
+those of all cells, each once however often it stands there, so that a name or a year in a large table is found too.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,28 +20,59 @@ from core.rag.vectors import VectorIndex, open_vectors
 from core.schema import Chunk
 
 DEPTH = 100  # cards taken from each side
-DENSE_WEIGHT = 0.25  # of meaning: many questions name nothing but what stands in a cell, so that words tell more
-# Words that say what is asked of a table, not what it is about.
-_ASKED = """
-amount chart difference first last least list listed lists long many most much name names next number only same table
-tables times total
+DENSE_WEIGHT = 0.35  # of meaning: many questions name nothing but what stands in a cell, so that words tell more
+# Words that many questions of WikiTableQuestions hold, most first: they say what is asked more than what it is about.
+_IN_MOST = """
+amount chart country difference finish first game last least list long name next number place play player point score
+season team time top total win won year
 """
-ASKED = frozenset(_ASKED.split())
-SHOWN_VALUES = 6  # of a column, near the beginning of a card
-MAX_LINE = 250  # characters of columns and of the description that meaning is to read
-MAX_READ = 2_000  # characters; more than the embedder sees
+_IN_MANY = """
+above against appear area athlete attendance average award below besides best building came championship city club
+combined comes competition competitor complete consecutive county cup date division during earned event film goal held
+higher highest home largest league less located longest loss made match medal member month movie nation new office open
+opponent percentage people performed person popular population position previous produced race rank received record
+released represented result round second serve show single state table take title took tournament two united used venue
+vote week winner world
+"""
+ASKED = dict.fromkeys(_IN_MOST.split(), 0.4) | dict.fromkeys(_IN_MANY.split(), 0.7)  # what they count beside others
+SHOWN_VALUES = 6  # of a column, for meaning
+MAX_ABOUT, MAX_COLUMNS, MAX_SHOWN = 400, 250, 300  # characters of the parts that meaning reads
 MAX_CELLS = 40_000  # characters
 SCOPES = 4  # lists of datasets whose vectors are remembered
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class CardText:
-    """What a dataset is found by; words of the title and of the text's first line count more than others."""
+    """What a dataset is found by; words of the title and of the columns' names count more than others.
+
+    Attributes:
+        dataset_id: The dataset.
+        version: The one that was read.
+        title: The dataset's title.
+        description: What the dataset is.
+        columns: Of each column its different values; those of a column of numbers are for words alone.
+    """
 
     dataset_id: str
     version: str
     title: str
-    text: str
+    description: str
+    columns: Mapping[str, Sequence[str]]
+
+    def parts(self) -> list[str]:
+        """Return what meaning reads: what the dataset is, its columns, and some values where there are any."""
+        about = f"{self.title}\n{' '.join(self.description.split())[:MAX_ABOUT]}"
+        shown = (f"{name}: {', '.join(v[:SHOWN_VALUES])}" for name, v in self.columns.items() if _are_words(v))
+        parts = (about, ", ".join(self.columns)[:MAX_COLUMNS], "; ".join(shown)[:MAX_SHOWN])
+        return [part for part in parts if part]
+
+    def words(self) -> str:
+        """Return each word once, since a word that stands in every row tells no more than one that stands in one."""
+        cells = " ".join(value for values in self.columns.values() for value in values)[:MAX_CELLS]
+        return " ".join(
+            dict.fromkeys(_WORD.findall(" ".join((self.title, *self.columns, self.description, cells)).lower()))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +114,9 @@ class CardIndex:
             RetrievalError: An index can't be written.
         """
         chunks = [_as_chunk(card) for card in cards]
-        self._vectors.add(chunks, vectors=self._embedder.embed([chunk.text[:MAX_READ] for chunk in chunks]))
+        parts = [card.parts() for card in cards]
+        read = iter(self._embedder.embed([part for each in parts for part in each]))
+        self._vectors.add(chunks, vectors=np.stack([_mean([next(read) for _ in each]) for each in parts]))
         with self._lexical.writing() as writer:
             for card in cards:
                 writer.remove(card.dataset_id)
@@ -119,8 +154,7 @@ class CardIndex:
         self, query: str, *, dataset_ids: Sequence[str] | None, top_k: int, vector: Vectors
     ) -> tuple[dict[str, float], dict[str, float]]:
         """Return the best of each side with their scores by meaning and by words, for `fuse_scores`."""
-        words = _subject(query)
-        lexical = dict(self._lexical.search(words, versions=dataset_ids, top_k=top_k))
+        lexical = dict(self._lexical.search(query, versions=dataset_ids, top_k=top_k))
         meanings = self._held()
         if meanings is None:
             dense = dict(self._vectors.nearest(vector, ids=dataset_ids, top_k=top_k))
@@ -131,7 +165,7 @@ class CardIndex:
             best = np.argsort(-cosines, kind="stable")[:top_k].tolist()
             rows = {held.ids[n]: n for n in best} | {i: held.rows[i] for i in lexical if i in held.rows}
             dense = {i: float(cosines[n]) for i, n in rows.items()}
-        lexical |= self._lexical.scores(words, ids=[i for i in dense if i not in lexical])
+        lexical |= self._lexical.scores(query, ids=[i for i in dense if i not in lexical])
         return dense, lexical
 
     def _held(self) -> _Meanings | None:
@@ -152,35 +186,18 @@ def open_cards(settings: Settings, embedder: Embedder) -> CardIndex:
     Raises:
         RetrievalError: A folder or the server can't be used.
     """
-    return CardIndex(open_vectors(settings, collection="cards"), open_lexical(settings, name="cards"), embedder)
-
-
-def card_text(*, description: str, columns: Mapping[str, Sequence[str]]) -> str:
-    """Return the text of a card: columns, the description's beginning, some values, then all that words can find.
-
-    Args:
-        description: What the dataset is.
-        columns: Of each column its different values; those of a column of numbers are for words alone.
-    """
-    about = " ".join(description.split())
-    shown = "; ".join(f"{name}: {', '.join(v[:SHOWN_VALUES])}" for name, v in columns.items() if _are_words(v))
-    lines = (
-        ", ".join(columns)[:MAX_LINE],
-        about[:MAX_LINE],
-        shown[: 2 * MAX_LINE],
-        about[MAX_LINE:],
-        " ".join(value for values in columns.values() for value in values)[:MAX_CELLS],
-    )
-    return "\n".join(lines)
+    lexical = open_lexical(settings, name="cards", weights=ASKED)
+    return CardIndex(open_vectors(settings, collection="cards"), lexical, embedder)
 
 
 def _meanings(mark: str, ids: Sequence[str], vectors: Vectors) -> _Meanings:
     return _Meanings(mark, {each: row for row, each in enumerate(ids)}, ids, vectors)
 
 
-def _subject(query: str) -> str:
-    """Return a query without the words that say what is asked of a table; all of it when nothing is left."""
-    return " ".join(word for word in query.split() if word.strip("?,.!'\"").lower() not in ASKED) or query
+def _mean(vectors: Sequence[Vectors]) -> Vectors:
+    total = np.sum(vectors, axis=0)
+    mean: Vectors = total / (np.linalg.norm(total) or 1)
+    return mean
 
 
 def _are_words(values: Sequence[str]) -> bool:
@@ -188,6 +205,5 @@ def _are_words(values: Sequence[str]) -> bool:
 
 
 def _as_chunk(card: CardText) -> Chunk:
-    first = card.text.split("\n", 1)[0]
-    text = f"{card.title}\n{card.text}"
-    return Chunk(card.dataset_id, card.dataset_id, card.dataset_id, card.title, first, 0, text)
+    columns = ", ".join(card.columns)
+    return Chunk(card.dataset_id, card.dataset_id, card.dataset_id, card.title, columns, 0, card.words())

@@ -87,12 +87,14 @@ class _Snapshot:
 class LexicalIndex:
     """Words of chunks, searched within given versions."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, weights: Mapping[str, float] | None = None) -> None:
+        """Open the index in a folder; `weights` say how much some words count in a query, where others count 1."""
         self._lock = threading.Lock()
         self._commit = folder / "meta.json"  # tantivy writes it anew with each commit
         self._seen: _Snapshot | None = None
         self._schema = _schema()
         self._analyser = _analyser()
+        self._weights = {stem: weight for word, weight in (weights or {}).items() for stem in self.terms(word)}
         with _as_retrieval_error("opened"):
             folder.mkdir(parents=True, exist_ok=True)
             self._index = tantivy.Index(self._schema, path=str(folder))
@@ -175,12 +177,12 @@ class LexicalIndex:
             return len(searcher.search(query, limit=max(1, searcher.num_docs)).hits)
 
     def _query(self, terms: Mapping[str, int], within: Sequence[_Clause]) -> tantivy.Query:
-        """Return a query in which a word counts as often as it was said."""
+        """Return a query in which a word counts as often as it was said, times its weight."""
         query = tantivy.Query
         words = [
-            (tantivy.Occur.Should, query.boost_query(query.term_query(self._schema, field, term), times * weight))
-            for field, weight in (("text", 1.0), ("heading", HEADING_BOOST))
-            for term, times in terms.items()
+            (tantivy.Occur.Should, query.boost_query(query.term_query(self._schema, field, term), boost * counted))
+            for field, boost in (("text", 1.0), ("heading", HEADING_BOOST))
+            for term, counted in ((term, times * self._weights.get(term, 1.0)) for term, times in terms.items())
         ]
         return query.boolean_query([*within, (tantivy.Occur.Must, query.boolean_query(words))])
 
@@ -192,13 +194,15 @@ class LexicalIndex:
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
 
 
-def open_lexical(settings: Settings, *, name: str = "lexical") -> LexicalIndex:
-    """Open the index in the data folder; `name` names another one, such as that of cards.
+def open_lexical(
+    settings: Settings, *, name: str = "lexical", weights: Mapping[str, float] | None = None
+) -> LexicalIndex:
+    """Open the index in the data folder; `name` names another one, such as that of cards, with weights of its own.
 
     Raises:
         RetrievalError: The folder can't be used, or holds another index.
     """
-    return LexicalIndex(settings.data_folder / name)
+    return LexicalIndex(settings.data_folder / name, weights=weights)
 
 
 def _schema() -> tantivy.Schema:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from core.datasets.catalog import chunk_of
 from core.datasets.ingest.progress import Progress, Report
-from core.rag.card_index import MAX_CELLS, CardIndex, CardText, card_text
+from core.rag.card_index import MAX_CELLS, CardIndex, CardText
 from core.schema import Chunk
 from core.store.database import Store
 from core.store.tables import ChunkRow, Dataset, DatasetSource
@@ -38,7 +38,7 @@ def card_of(title: str, description: str, chunks: Iterable[Chunk]) -> CardText |
     if first is None:
         return None
     named: dict[str, Sequence[str]] = {name: tuple(values) for name, values in columns.items()}
-    return CardText(first.dataset_id, first.version, title, card_text(description=description, columns=named))
+    return CardText(first.dataset_id, first.version, title, description, named)
 
 
 def _values(chunk: Chunk) -> Iterable[tuple[str, str]]:

@@ -13,7 +13,7 @@ from core.datasets.dataset_manager import DatasetManager
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.errors import RetrievalError
 from core.rag.active_versions import FEW
-from core.rag.card_index import CardIndex, CardText, card_text
+from core.rag.card_index import CardIndex, CardText
 from core.rag.embedding import Embedder, Vectors
 from core.rag.lexical import LexicalIndex
 from core.rag.reader import Reader
@@ -209,7 +209,7 @@ def watched(
     lexical, card_words = (WatchedWords(settings.data_folder / name) for name in ("lexical", "cards"))
     cards = CardIndex(card_vectors, card_words, embedder)
     texts = {"travel": "Refunds of meals and hotels.", "laser": "How to keep the laser cutter."}
-    cards.add([CardText(i, "v1", i, card_text(description=text, columns={})) for i, text in texts.items()])
+    cards.add([CardText(i, "v1", i, text, {}) for i, text in texts.items()])
     for index in (vectors, card_vectors, lexical, card_words):
         index.asked = scored
     return HybridRetriever(
