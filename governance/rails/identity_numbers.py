@@ -23,6 +23,7 @@ from typing import Any
 from core.schema import digest_of
 from governance.rails.fold import fold
 from governance.rails.pattern_rail import describe
+from governance.rails.required_words import lower_case, required_words
 from governance.schema import Finding
 
 OWN_FORM = 0.3  # from this score on, a pattern of Presidio's describes more than a run of digits
@@ -69,15 +70,18 @@ class IdentityNumberRail:
         code = [source_of.getsource(each) for each in (_Number, _is_part)]
         self.version = digest_of([self.name, library, limits, code, [number.identity() for number in numbers]])
         self._numbers = tuple(numbers)
+        self._words = tuple(() if number._alone else required_words(number._name) for number in numbers)
 
     def inspect(self, text: str) -> list[Finding]:
         """Return findings with spans into `text`, sorted by start."""
         plain = fold(text)
         if not _CANDIDATE.search(plain):
             return []
+        lowered = lower_case(plain)
         found = {
             Finding(self.name, number.category, score, start, end, describe(text[start:end], show=False))
-            for number in self._numbers
+            for number, words in zip(self._numbers, self._words, strict=True)
+            if not words or any(word in lowered for word in words)
             for start, end, score in number.matches(plain)
         }
         return sorted(found, key=lambda f: (f.start, -f.end, -f.score, f.category))
