@@ -201,4 +201,4 @@ def _problem(error: dict[str, object]) -> str:
     name = FIELD_WORDS.get(field, f"The {field}")
     if field == "id":
         return "The title needs at least one letter or digit."
-    return f"{name}: {error['msg']}."
+    return f"{name}: {str(error['msg']).removeprefix('Value error, ')}."

@@ -107,7 +107,9 @@ class DatasetCard(BaseModel):
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> Self:
         if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
-            raise ValueError(f"valid_until ({self.valid_until}) is before valid_from ({self.valid_from})")
+            raise ValueError(
+                f"the last (valid_until: {self.valid_until}) is before the first (valid_from: {self.valid_from})"
+            )
         return self
 
     @field_validator("id")

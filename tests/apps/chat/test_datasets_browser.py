@@ -88,10 +88,19 @@ def test_a_file_is_added_by_its_address(page: Page, live: Live) -> None:
         page.fill("#add-address", f"{url}/guides/pedal-boats.csv")
         page.press("#add-address", "Tab")
         expect(page.locator("#add-title")).to_have_value("pedal-boats")
+        page.click(".further summary")
+        page.fill("#add-owner", "Boat house")
+        page.fill("#add-from", "2026-05-01")
+        page.fill("#add-until", "2026-04-01")
+        page.click("#add-send")
+        expect(page.locator("#add-problem")).to_contain_text("The days: ")
+        page.fill("#add-until", "2031-09-30")
         page.click("#add-send")
         expect(page.locator(".job .badge")).to_contain_text("Added · 1 file", timeout=60_000)
     page.click(".job >> text=Look into it")
     expect(page.locator(".sheet")).to_contain_text("pedal-boats.csv (sha256:")
+    expect(page.locator(".sheet")).to_contain_text("Boat house")
+    expect(page.locator(".sheet")).to_contain_text("from 2026-05-01 until 2031-09-30")
 
 
 def test_the_search_stays_in_the_address(page: Page, live: Live) -> None:
