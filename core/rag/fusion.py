@@ -28,7 +28,8 @@ def fuse_scores(
     by_meaning = _standardised([dense[i] for i in ids])
     by_words = _standardised([lexical.get(i, 0.0) for i in ids])
     fused = dense_weight * by_meaning + (1 - dense_weight) * by_words
-    return [(ids[place], float(fused[place])) for place in np.argsort(-fused, kind="stable")]
+    order = np.argsort(-fused, kind="stable")
+    return [(ids[place], score) for place, score in zip(order.tolist(), fused[order].tolist(), strict=True)]
 
 
 def _standardised(scores: list[float]) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ from chromadb.config import Settings as ChromaSettings
 from core.config import Settings
 from core.errors import RetrievalError
 from core.rag.embedding import DIMENSIONS, Vectors
-from core.rag.held_vectors import Block, HeldVectors, rank
+from core.rag.held_vectors import Block, HeldVectors, rank, to_float32
 from core.schema import Chunk
 
 COLLECTION = "chunks"
@@ -153,12 +153,22 @@ class VectorIndex:
         return [(chunk_id, 1 - distance) for chunk_id, distance in zip(found["ids"][0], distances[0], strict=True)]
 
     def similarities(self, vector: Vectors, *, ids: Sequence[str]) -> dict[str, float]:
-        """Return the cosine similarity of each of these chunks that the index holds."""
-        if not ids:
+        """Return the cosine similarity of each of these chunks that the index holds, as `search` gives it.
+
+        While there is room, their versions are held from now on: what words found once they find again. So this is for
+        chunks, whose vectors never change while their version is in use.
+        """
+        rows = self._held.rows(ids)
+        if missing := [each for each in ids if each not in rows]:
+            found = self._read("get", ids=missing, include=["embeddings", "metadatas"])
+            rows |= zip(found["ids"], np.asarray(found["embeddings"], dtype=np.float16), strict=True)
+            versions = {metadata["version"] for metadata in found["metadatas"]} - self._large
+            if versions and self._held.has_room():
+                self._load(sorted(versions))
+        if not rows:
             return {}
-        found = self._read("get", ids=list(ids), include=["embeddings"])
-        cosines = np.asarray(found["embeddings"], dtype=np.float32).reshape(-1, DIMENSIONS) @ vector
-        return dict(zip(found["ids"], cosines.tolist(), strict=True))
+        cosines = to_float32(np.stack(list(rows.values()))) @ vector
+        return dict(zip(rows, cosines.tolist(), strict=True))
 
     def vectors_of(self, ids: Sequence[str]) -> dict[str, Vectors]:
         """Return the vectors of those of these ids that the index holds."""

@@ -30,8 +30,21 @@ def test_similarities_of_named_chunks_are_those_of_a_search(vectors: VectorIndex
     kept = random_vectors(20, seed=1)
     vectors.add(chunks(20, version="v1"), vectors=kept)
     named = vectors.similarities(kept[3], ids=["v1-11", "v1-3", "unknown"])
-    assert named == pytest.approx({"v1-3": 1.0, "v1-11": float(kept[3] @ kept[11])}, abs=1e-5)
+    assert named == pytest.approx({"v1-3": 1.0, "v1-11": float(kept[3] @ kept[11])}, abs=1e-4)
+    found = dict(vectors.search(kept[3], versions=["v1"], top_k=20))
+    assert named == pytest.approx({each: found[each] for each in named}, abs=1e-6)
+    assert vectors.similarities(kept[3], ids=["v1-11", "unknown", "v1-3"]) == pytest.approx(named, abs=1e-6)
     assert vectors.similarities(kept[3], ids=[]) == {}
+
+
+def test_version_of_a_named_chunk_is_held_from_then_on(vectors: VectorIndex) -> None:
+    kept = random_vectors(20, seed=1)
+    vectors.add(chunks(20, version="v1"), vectors=kept)
+    first = vectors.similarities(kept[3], ids=["v1-11"])
+    vectors._chunks.delete(ids=["v1-11"])  # Chroma is asked no more
+    assert vectors.similarities(kept[3], ids=["v1-11"]) == pytest.approx(first, abs=1e-6)
+    vectors.remove("v1")
+    assert vectors.similarities(kept[3], ids=["v1-11"]) == {}
 
 
 def test_nearest_of_named_chunks_leaves_others_out(vectors: VectorIndex) -> None:
