@@ -14,6 +14,7 @@ import numpy as np
 from core.config import Settings
 from core.rag.embedding import DIMENSIONS, Embedder, Vectors
 from core.rag.fusion import fuse_scores
+from core.rag.held_vectors import best_rows
 from core.rag.lexical import LexicalIndex, open_lexical
 from core.rag.scopes import Scopes
 from core.rag.vectors import VectorIndex, open_vectors
@@ -158,11 +159,12 @@ class CardIndex:
         meanings = self._held()
         if meanings is None:
             dense = dict(self._vectors.nearest(vector, ids=dataset_ids, top_k=top_k))
-            dense |= self._vectors.similarities(vector, ids=[i for i in lexical if i not in dense])
+            more = self._vectors.vectors_of([i for i in lexical if i not in dense])
+            dense |= {i: float(each @ vector) for i, each in more.items()}
         else:
             held = meanings.within(dataset_ids)
             cosines = held.vectors @ vector
-            best = np.argsort(-cosines, kind="stable")[:top_k].tolist()
+            best = best_rows(cosines, top_k=top_k).tolist()
             rows = {held.ids[n]: n for n in best} | {i: held.rows[i] for i in lexical if i in held.rows}
             dense = {i: float(cosines[n]) for i, n in rows.items()}
         lexical |= self._lexical.scores(query, ids=[i for i in dense if i not in lexical])
