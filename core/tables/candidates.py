@@ -1,7 +1,8 @@
 """The grammar: which plans a question may mean over a table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 
 from core.tables.evaluate import Outcome, difference_of, evaluate_rows
@@ -12,7 +13,7 @@ from core.tables.words import BESIDE, COMPARING, ENDS, FREQUENT, HIGH, LOW
 
 MOST_COLUMNS = 24
 MOST_CANDIDATES = 6_000
-
+Make = Callable[..., Plan]
 TOTALS = frozenset({"total", "totals", "sum", "overall", "all"})
 
 
@@ -32,11 +33,13 @@ class _Filter:
     either: bool = False
     beside: tuple[Condition, ...] = ()
 
-    def plan(self, plan: Plan) -> Plan:
+    @property
+    def make(self) -> "Make":
+        """What makes a plan over these rows."""
         conditions = tuple(m.condition for m in self.mentions)
         if self.either:
-            return replace(plan, either=conditions, where=self.beside)
-        return replace(plan, where=(*conditions, *self.beside))
+            return partial(Plan, either=conditions, where=self.beside)
+        return partial(Plan, where=(*conditions, *self.beside))
 
     def without(self, total: tuple[Condition, int] | None) -> "_Filter":
         """Leave a row of totals out, unless it is what was asked for."""
@@ -65,7 +68,7 @@ def build_candidates(question: Question, frame: Frame, mentions: Sequence[Mentio
         for plan in _plans(question, frame, each):
             outcome = evaluate_rows(plan, frame, each.rows)
             if outcome is not None and len(outcome.values) <= 30:
-                found.append(Candidate(each.plan(plan), outcome, each.mentions))
+                found.append(Candidate(plan, outcome, each.mentions))
         if len(found) > MOST_CANDIDATES:
             break
     found.extend(_differences(question, frame, mentions))
@@ -100,38 +103,38 @@ def _other(mention: Mention, everything: Sequence[int]) -> Mention:
 
 
 def _plans(question: Question, frame: Frame, of: _Filter) -> Iterator[Plan]:
-    columns = frame.columns[:MOST_COLUMNS]
+    columns, make = frame.columns[:MOST_COLUMNS], of.make
     fixed = {m.condition.column for m in of.mentions if m.condition.comparison == "is"}
     numbers = [c for c in columns if c.is_number]
     says = question.says
     counting = says("how many", "number of", "how much", "count", "total", "amount of", "number")
     if counting or not question.says("which", "who"):
-        yield Plan("count")
+        yield make("count")
     if of.mentions:
-        yield from (Plan("list", c.name) for c in columns if c.name not in fixed or of.either)
+        yield from (make("list", c.name) for c in columns if c.name not in fixed or of.either)
     if counting:
-        yield from (Plan("count_different", c.name) for c in columns if c.name not in fixed)
+        yield from (make("count_different", c.name) for c in columns if c.name not in fixed)
     if counting or says("sum", "combined", "altogether", "all", "together"):
-        yield from (Plan("sum", c.name) for c in numbers)
+        yield from (make("sum", c.name) for c in numbers)
     if says("average", "mean", "averages", "averaged"):
-        yield from (Plan("mean", c.name) for c in numbers)
+        yield from (make("mean", c.name) for c in numbers)
     if says("difference", "range", "between", "span", "from"):
-        yield from (Plan("spread", c.name) for c in numbers)
+        yield from (make("spread", c.name) for c in numbers)
     yield from _ordered(question, columns, of, fixed)
     if of.mentions and len(of.mentions) <= 2 and not of.either:
         if says("same", "share", "shares", "other", "besides", "else", "tied", "another", "also", "as"):
             yield from (
-                Plan("same", c.name, by.name) for c in columns for by in columns if by is not c and by.name not in fixed
+                make("same", c.name, by.name) for c in columns for by in columns if by is not c and by.name not in fixed
             )
         if counting and says("than", "before", "after", "above", "below", "ahead", "behind", "better", "over"):
             for by in columns:
                 for view in _views(by):
-                    yield Plan("count_above", by=by.name, view=view)
-                    yield Plan("count_below", by=by.name, view=view)
+                    yield make("count_above", by=by.name, view=view)
+                    yield make("count_below", by=by.name, view=view)
 
 
 def _ordered(question: Question, columns: Sequence[FrameColumn], of: _Filter, fixed: set[str]) -> Iterator[Plan]:
-    words = set(question.words)
+    words, make = set(question.words), of.make
     superlative = any(w.endswith("est") and len(w) > 4 for w in words) or of.either
     high = superlative or words & HIGH or words & {"last", "recent", "final", "first"}
     low = superlative or words & LOW or words & {"first", "last"}
@@ -140,22 +143,22 @@ def _ordered(question: Question, columns: Sequence[FrameColumn], of: _Filter, fi
         for view in _views(by):
             for c in shown:
                 if high:
-                    yield Plan("top", c.name, by.name, view)
+                    yield make("top", c.name, by.name, view)
                 if low:
-                    yield Plan("bottom", c.name, by.name, view)
+                    yield make("bottom", c.name, by.name, view)
     for c in shown:
         if of.either or words & ENDS:
-            yield Plan("first", c.name)
-            yield Plan("last", c.name)
+            yield make("first", c.name)
+            yield make("last", c.name)
         if words & FREQUENT:
-            yield Plan("most_common", c.name)
-            yield Plan("least_common", c.name)
+            yield make("most_common", c.name)
+            yield make("least_common", c.name)
             if not of.mentions:
-                yield from (Plan("top_sum", c.name, by.name) for by in columns if by.is_number and by is not c)
+                yield from (make("top_sum", c.name, by.name) for by in columns if by.is_number and by is not c)
     if of.mentions and not of.either and words & BESIDE:
         for c in columns:
-            yield Plan("next", c.name)
-            yield Plan("previous", c.name)
+            yield make("next", c.name)
+            yield make("previous", c.name)
 
 
 def _views(column: FrameColumn) -> tuple[Measure, ...]:

@@ -62,6 +62,15 @@ class FrameColumn:
         return self.is_number and years >= 0.8 * max(len(self.filled), 1)
 
     @cached_property
+    def kind(self) -> str:
+        """What most cells are: a date, a year, a number or text."""
+        if self.is_date:
+            return "date"
+        if self.is_year:
+            return "year"
+        return "number" if self.is_number else "text"
+
+    @cached_property
     def stems(self) -> tuple[str, ...]:
         """The stems of the column's name."""
         return tuple(stem(word) for word in plain(self.name).split())

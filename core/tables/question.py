@@ -36,9 +36,9 @@ COMPARISONS: tuple[tuple[Comparison, tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Mention:
-    """A condition that words of the question make.
+    """A condition that words of the question make; none is equal to another one.
 
     Attributes:
         start: First word of the question that it covers.

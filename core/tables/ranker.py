@@ -9,7 +9,8 @@ from pathlib import Path
 
 from core.errors import ModelError
 from core.tables.candidates import Candidate
-from core.tables.features import Features, Reading, features_of
+from core.tables.features import features_of, operation_of, parts_of
+from core.tables.reading import Features, Part, Reading
 
 CARD = "model.json"
 WEIGHT_OF_BELONGING = 0.4
@@ -79,11 +80,10 @@ class Ranker:
         """Return the best plan; None where there is none."""
         if not candidates:
             return None
-        features = [features_of(reading, candidate) for candidate in candidates]
-        top = choose_answer(candidates, [weigh(each, self._plans) for each in features])
+        top = choose_answer(candidates, weigh_plans(reading, candidates, self._plans))
         best = candidates[top.place]
         one_step = weigh(step_features(reading), self._steps)
-        belonging = weigh(belonging_features(features[top.place], one_step), self._belongs)
+        belonging = weigh(belonging_features(features_of(reading, best), one_step), self._belongs)
         is_sure = sureness(top.margin, belonging) >= self._least_sureness and belonging >= self._least_belonging
         return Choice(best, top.probability, belonging, is_sure and not counts_beside_a_number(reading, best))
 
@@ -107,13 +107,32 @@ def weigh(features: Mapping[str, float], weights: Mapping[str, float]) -> float:
     return sum(value * weights[name] for name, value in features.items() if name in weights)
 
 
+def weigh_plans(reading: Reading, candidates: Iterable[Candidate], weights: Mapping[str, float]) -> list[float]:
+    """Return each plan's sum of weights; what plans share is added up once."""
+    weighed: dict[tuple[Part, str], float] = {}
+
+    def weight(part: Part, op: str) -> float:
+        if (part, op) not in weighed:
+            beside = {f"{op}|{name}": value for name, value in part.features.items()} if op else {}
+            weighed[part, op] = weigh(part.features, weights) + weigh(beside, weights)
+        return weighed[part, op]
+
+    scores = []
+    for candidate in candidates:
+        op = operation_of(candidate.plan)
+        counted, named = parts_of(reading, candidate)
+        scores.append(sum([weight(part, op) for part in counted]) + sum([weight(part, "") for part in named]))
+    return scores
+
+
 def choose_answer(candidates: Sequence[Candidate], scores: Sequence[float]) -> Top:
     """Return the answer that the plans, weighed by their scores, yield most."""
     highest = max(scores)
     shares = [math.exp(score - highest) for score in scores]
     whole = sum(shares)
     by_answer: dict[frozenset[str], float] = defaultdict(float)
-    answers = [answer_key(candidate.outcome.values) for candidate in candidates]
+    keys = {values: answer_key(values) for values in {candidate.outcome.values for candidate in candidates}}
+    answers = [keys[candidate.outcome.values] for candidate in candidates]
     for answer, share in zip(answers, shares, strict=True):
         by_answer[answer] += share / whole
     best = max(by_answer, key=lambda answer: by_answer[answer])

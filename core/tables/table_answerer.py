@@ -9,12 +9,12 @@ from core.errors import DatasetError
 from core.tables.candidates import build_candidates
 from core.tables.describe import describe, write_value
 from core.tables.evaluate import distinct
-from core.tables.features import Reading
 from core.tables.frame import Frame, build_frame
 from core.tables.plan import Plan
 from core.tables.query import run_plan, written
 from core.tables.question import Question, find_mentions
 from core.tables.ranker import Choice, Ranker, answer_key
+from core.tables.reading import Reading
 from core.tables.schema import StoredTable
 from core.tables.table_store import read_columns
 

@@ -17,9 +17,9 @@ from typing import Literal
 import pyarrow as pa
 
 from core.tables.candidates import Candidate
-from core.tables.features import Reading
 from core.tables.frame import Frame, build_frame
 from core.tables.question import Question, find_mentions
+from core.tables.reading import Reading
 
 CATALOG = Path("catalog") / "datasets_5000.tar.zst"
 QUESTIONS = Path("qa") / "wikitablequestions_train.tsv"

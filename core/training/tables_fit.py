@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.tables.candidates import Candidate, build_candidates
-from core.tables.features import Features, features_of
+from core.tables.features import features_of
 from core.tables.ranker import (
     CARD,
     belonging_features,
@@ -32,6 +32,7 @@ from core.tables.ranker import (
     sureness,
     weigh,
 )
+from core.tables.reading import Features
 from core.training.tables_data import TableQuestion, is_one_operation, is_right, load_table_questions
 
 Floats = NDArray[Any]

@@ -5,10 +5,10 @@ import pytest
 
 from core.tables.candidates import Candidate
 from core.tables.evaluate import evaluate
-from core.tables.features import Reading
 from core.tables.frame import build_frame
 from core.tables.plan import Plan
 from core.tables.question import Question, find_mentions
+from core.tables.reading import Reading
 from core.training.tables_data import is_one_operation, is_right
 from core.training.tables_fit import Rows, TablesRecipe, choose_least, fit_logistic, fit_plans
 
