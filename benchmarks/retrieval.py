@@ -1,8 +1,9 @@
 """Times retrieval over the starter datasets, all attached, stage by stage: `python -m benchmarks.retrieval`.
 
 Quality is printed beside speed, from the questions that ship. With `--home FOLDER`, such as `benchmarks.ingest --keep`
-leaves, questions of WikiTableQuestions are asked to all datasets there instead, alone and ten at once; the folder of
-public data is EVALDATA. It measures no language model.
+leaves, questions of WikiTableQuestions are asked to all datasets there instead, alone and ten at once: the search alone
+(question embedded, datasets chosen, chunks found and fused) beside the whole question, no question twice. The folder of
+public data is EVALDATA. It measures no language model. OpenBLAS runs one thread, as under `promethios up`.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import csv
 import json
 import os
 import random
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -43,7 +45,7 @@ DATA = Path(__file__).parents[1] / "data"
 QUESTIONS = Path(os.environ.get("EVALDATA", "evaldata")) / "qa" / "wikitablequestions_train.tsv"
 TOP_K = 4
 AT_ONCE = 10
-ASKED = 150
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 Result = TypeVar("Result")
 
 
@@ -51,42 +53,91 @@ def main() -> None:
     """Measure the folder that was named, or the starter datasets."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, help="a data folder with many datasets")
+    parser.add_argument("--questions", type=int, default=150, help="for each row of the table, with --home")
     chosen = parser.parse_args()
+    if ONE_THREAD.items() - os.environ.items():  # it is read when NumPy is imported, which it was by now
+        os.execve(
+            sys.executable, [sys.executable, "-m", "benchmarks.retrieval", *sys.argv[1:]], os.environ | ONE_THREAD
+        )
     if chosen.home:
-        measure_home(chosen.home)
+        measure_home(chosen.home, asked=chosen.questions)
     else:
         measure_starter()
 
 
-def measure_home(home: Path) -> None:
+def measure_home(home: Path, *, asked: int) -> None:
     """Ask all datasets of a data folder, as an agent that may use them all does."""
     with QUESTIONS.open(newline="", encoding="utf-8") as file:
-        asked = [row["utterance"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
-    asked = random.Random(7).sample(asked, 2 * ASKED)
+        known = [row["utterance"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
+    known = random.Random(7).sample(known, 5 * asked)
     bench = open_workbench(Settings(home=home))
+    retriever: Any = bench.retriever
     with bench.records.store.read() as session:
         everything = sorted(session.scalars(select(Dataset.id).where(Dataset.state == "indexed")))
         indexed = (ChunkRow.dataset_id == Dataset.id) & (ChunkRow.version == Dataset.active_version)
         chunks = session.scalar(select(func.count()).select_from(ChunkRow).join(Dataset, indexed))
+        versions = retriever._active.of(session, everything)
 
     def ask(question: str) -> float:
-        return timed(bench.retriever.retrieve, [Message("user", question)], dataset_ids=everything, top_k=TOP_K)[1]
+        return timed(retriever.retrieve, [Message("user", question)], dataset_ids=everything, top_k=TOP_K)[1]
+
+    def search(question: str) -> float:
+        return timed(retriever._chunks.search, question, versions)[1]
 
     print(describe_machine())
-    print(f"{len(everything)} datasets, {chunks} chunks; {ASKED} questions each; ms")
-    print(f"{'':28}{'p50':>8}{'p95':>8}{'cpu':>8}")
+    print(f"{len(everything)} datasets, {chunks} chunks; {asked} questions a row, {ONE_THREAD}; ms\n")
+    print(f"{'':36}{'p50':>8}{'p95':>8}{'cpu':>8}")
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for name, questions, run in (
-            ("first, one after the other", asked[:ASKED], map),
-            ("one after the other", asked[ASKED:], map),
-            ("the same again", asked[ASKED:], map),
-            (f"{AT_ONCE} at once", asked[ASKED:], pool.map),
-        ):
+        rows: tuple[tuple[str, Callable[..., Any], Callable[[str], float]], ...] = (
+            ("whole, first, one after the other", map, ask),
+            ("whole, one after the other", map, ask),
+            (f"whole, {AT_ONCE} at once", pool.map, ask),
+            ("search alone, one after the other", map, search),
+            (f"search alone, {AT_ONCE} at once", pool.map, search),
+        )
+        for part, (name, run, work) in enumerate(rows):
             used = time.process_time()
-            times = list(run(ask, questions))
-            cpu = (time.process_time() - used) * 1000 / len(questions)
-            print(f"{name:28}" + "".join(f"{ms:8.1f}" for ms in (*np.percentile(times, [50, 95]), cpu)), flush=True)
+            times = list(run(work, known[part * asked : (part + 1) * asked]))
+            cpu = (time.process_time() - used) * 1000 / asked
+            print(f"{name:36}" + "".join(f"{ms:8.1f}" for ms in (*np.percentile(times, [50, 95]), cpu)), flush=True)
+    spent = spent_in_parts(retriever, ask, known[asked : 2 * asked])
+    print(f"\nprocessor time of a whole question, one after the other, asked for the second time; n {asked}; ms")
+    for name, ms in spent.items():
+        print(f"{name:36}{ms:8.1f}")
     bench.close()
+
+
+def spent_in_parts(retriever: Any, ask: Callable[[str], float], questions: Sequence[str]) -> dict[str, float]:
+    """Return the mean processor time of a question in each part of retrieval, in milliseconds."""
+    reading = retriever._reading
+    parts = {
+        "versions in use": (retriever._active, "of"),
+        "search": (retriever._chunks, "search"),
+        "plans for tables": (reading, "_table_answers"),
+        "cross-encoder": (reading._cross, "score"),
+        "reading": (reading, "read"),
+    }
+    spent = dict.fromkeys(parts, 0.0)
+
+    def watch(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*args: Any, **options: Any) -> Any:
+            used = time.process_time()
+            try:
+                return work(*args, **options)
+            finally:
+                spent[name] += (time.process_time() - used) * 1000 / len(questions)
+
+        return watched
+
+    for name, (owner, method) in parts.items():
+        setattr(owner, method, watch(name, getattr(owner, method)))
+    used = time.process_time()
+    for question in questions:
+        ask(question)
+    whole = (time.process_time() - used) * 1000 / len(questions)
+    spent["other"] = whole - spent["versions in use"] - spent["search"] - spent["reading"]
+    spent["reading"] -= spent["plans for tables"] + spent["cross-encoder"]  # both are parts of it
+    return spent | {"all": whole}
 
 
 def measure_starter() -> None:
