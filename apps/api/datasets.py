@@ -72,7 +72,7 @@ def get_datasets(
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> CatalogPage:
-    """Return a page of the datasets that hold every word of `search` and have one of the values chosen in each facet.
+    """Return a page of the datasets that hold every word of `search`, or most, and have a value chosen in each facet.
 
     `counts` says how many datasets each value of a facet would leave. What waits for a reviewer is not in it.
     """

@@ -1,7 +1,9 @@
 """Finds datasets by words and facets, a page at a time, with how many each value of a facet would leave.
 
 It reads no profile and no chunk, so that thousands of datasets are searched at once. It knows words, not meanings:
-every word of the text has to stand somewhere in a dataset's card, as a part of a longer word too.
+every word of the text has to stand somewhere in a dataset's card, as a part of a longer word too. A plural finds the
+singular, and words as "of" and "the" are passed over. Where no card holds every word, those that hold most of them are
+found, if that is more than half.
 """
 
 import json
@@ -15,6 +17,7 @@ from sqlalchemy import ColumnElement, Text, case, cast, literal, or_, select
 from core.datasets.catalog import MAX_PAGE, DatasetView, get_datasets
 from core.datasets.states import RETRIEVABLE
 from core.errors import DatasetError
+from core.rag.lexical import STOP_WORDS
 from core.store.database import Store
 from core.store.tables import Dataset
 
@@ -24,6 +27,7 @@ LISTS: tuple[Facet, ...] = ("purposes", "labels")  # a dataset has several of th
 MAX_WORDS = 20
 Sort = Literal["best", "title", "newest"]
 
+_ES = ("ches", "oes", "shes", "sses", "xes")  # endings of which a plural loses two letters
 _WEIGHTS = ((Dataset.title, 8), (Dataset.id, 4), (Dataset.category, 2), (Dataset.description, 1))
 _ALSO = (Dataset.owner, Dataset.source, cast(Dataset.labels, Text), cast(Dataset.columns, Text))
 
@@ -53,7 +57,7 @@ def search_catalog(
     offset: int = 0,
     limit: int = 50,
 ) -> CatalogPage:
-    """Return a page of the datasets that hold every word of a text and have one of the values chosen in each facet.
+    """Return a page of the datasets that hold every word of a text, or most, and have a value chosen in each facet.
 
     Args:
         store: The database.
@@ -72,7 +76,7 @@ def search_catalog(
     unknown = sorted(set(chosen) - set(FACETS))
     if unknown:
         raise DatasetError(f"There is no facet {', '.join(unknown)}; known are {', '.join(FACETS)}.")
-    rows = _read(store, text.split()[:MAX_WORDS], sort)
+    rows = _read(store, _words(text), sort)
     counts: dict[Facet, Counter[str]] = {name: Counter() for name in FACETS}
     matching = set()
     for raw, n in Counter(raw for _, raw in rows).items():  # few cards differ in all of these
@@ -91,18 +95,40 @@ def search_catalog(
     return CatalogPage(tuple(page), len(ids), offset, ordered)
 
 
-def _read(store: Store, words: Sequence[str], sort: Sort) -> list[tuple[str, tuple[str | None, ...]]]:
-    """Return the datasets that hold every word, best first, with their values of each facet as the store has them."""
+def _words(text: str) -> list[tuple[str, ...]]:
+    """Return the words that a card has to hold, each in the forms of which one will do."""
+    said = [word for word in (word.strip("?!,.;:\"'()") for word in text.split()) if word]
+    telling = [word for word in said if len(word) > 1 and (word.isupper() or word.lower() not in STOP_WORDS)]
+    return [_forms(word) for word in (telling or said)[:MAX_WORDS]]
+
+
+def _forms(word: str) -> tuple[str, ...]:
+    """Return what a word is found by, as a part of a longer word too: of a plural what its singular begins with."""
+    ending = word.lower()
+    if len(word) < 4 or not ending.endswith("s") or ending.endswith("ss"):
+        return (word,)
+    if ending.endswith("ies"):
+        return word[:-1], word[:-3] + "y"
+    return (word[:-2] if ending.endswith(_ES) else word[:-1],)
+
+
+def _read(store: Store, words: Sequence[tuple[str, ...]], sort: Sort) -> list[tuple[str, tuple[str | None, ...]]]:
+    """Return the datasets that hold every word, or most, best first, with their values of each facet in the store."""
     columns = [cast(getattr(Dataset, name), Text) if name in LISTS else getattr(Dataset, name) for name in FACETS]
     query = select(Dataset.id, *columns).where(Dataset.state == RETRIEVABLE, Dataset.active_version.is_not(None))
-    query = query.where(*(_holds(word) for word in words))
     order: list[ColumnElement[Any]] = [Dataset.title.expression, Dataset.id.expression]
     if sort == "newest":
         order = [Dataset.updated_at.desc(), *order]
     elif sort == "best" and words:
         order = [_rank(words).desc(), *order]
     with store.read() as session:
-        return [(row[0], row[1:]) for row in session.execute(query.order_by(*order))]
+        rows = [tuple(row) for row in session.execute(query.where(*map(_holds, words)).order_by(*order))]
+        if not rows and len(words) > 2:
+            held = _held(words)
+            counted = session.execute(query.add_columns(held).where(held > len(words) // 2).order_by(*order)).all()
+            most = max((row[-1] for row in counted), default=0)
+            rows = [tuple(row[:-1]) for row in counted if row[-1] == most]
+    return [(row[0], row[1:]) for row in rows]
 
 
 def _values(raw: Sequence[str | None]) -> dict[Facet, tuple[str, ...]]:
@@ -115,14 +141,24 @@ def _values(raw: Sequence[str | None]) -> dict[Facet, tuple[str, ...]]:
     return values
 
 
-def _holds(word: str) -> ColumnElement[bool]:
-    columns = [*(column for column, _ in _WEIGHTS), *_ALSO]
-    return or_(*(column.icontains(word, autoescape=True) for column in columns))
+def _stands_in(column: Any, word: tuple[str, ...]) -> ColumnElement[bool]:
+    return or_(*(column.icontains(form, autoescape=True) for form in word))
 
 
-def _rank(words: Sequence[str]) -> ColumnElement[int]:
+def _holds(word: tuple[str, ...]) -> ColumnElement[bool]:
+    return or_(*(_stands_in(column, word) for column in (*(column for column, _ in _WEIGHTS), *_ALSO)))
+
+
+def _held(words: Sequence[tuple[str, ...]]) -> ColumnElement[int]:
+    total: ColumnElement[int] = literal(0)
+    for word in words:
+        total = total + case((_holds(word), 1), else_=0)
+    return total
+
+
+def _rank(words: Sequence[tuple[str, ...]]) -> ColumnElement[int]:
     total: ColumnElement[int] = literal(0)
     for word in words:
         for column, weight in _WEIGHTS:
-            total = total + case((column.icontains(word, autoescape=True), weight), else_=0)
+            total = total + case((_stands_in(column, word), weight), else_=0)
     return total

@@ -66,6 +66,36 @@ def test_every_word_has_to_stand_in_the_card_and_titles_count_most(filled, text,
     assert found(filled, text) == ids
 
 
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("birds", ["bird-counts", "prices"]),
+        ("the foods of a bird", ["prices"]),
+        ("Prices?", ["prices"]),
+        ("libraries", ["volcano"]),
+        ("volcanoes", ["volcano"]),
+        ("glass", ["volcano"]),
+        ("US", ["volcano"]),
+        ("of the", ["volcano"]),
+    ],
+)
+def test_plural_finds_the_singular_and_small_words_are_passed_over(filled, text, ids):
+    put(filled, "volcano", title="Volcano", description="What the library has on glass of the US.")
+    assert found(filled, text) == ids
+
+
+def test_cards_with_most_of_the_words_are_found_where_none_has_all(filled):
+    assert found(filled, "bird food India") == ["prices"]
+    assert found(filled, "bird food India Nepal") == []  # half is not most
+    assert found(filled, "bird India") == []
+    put(filled, "imports", description="Food of India.")
+    assert found(filled, "bird food India") == ["imports", "prices"]
+    assert found(filled, "things counts bird") == ["bird-counts"]
+    assert search_catalog(filled, "bird food India", facets={"tier": ["internal"]}).counts["tier"] == {
+        "internal": 1, "public": 1,
+    }  # fmt: skip
+
+
 def test_facets_narrow_and_count(filled):
     page = search_catalog(filled)
     assert page.total == 3
