@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from sqlalchemy import select
@@ -20,6 +21,7 @@ from core.store.tables import ChunkRow, Dataset
 NEAREST = 3
 NEARLY = 0.45  # of the best sentence's odds: a second sentence with as much is quoted too
 ROWS_READ = 2  # groups of rows without vectors that are read by meaning for a question; each takes some 30 ms of a core
+KEPT = 128  # such groups whose sentences' vectors are kept for the next question, some 40 kB each
 
 TableAnswers = Callable[[str, Mapping[str, str]], Evidence | None]
 """Answers a question from the tables of datasets, given with their versions, those found first before the others."""
@@ -63,6 +65,7 @@ class ChunkReading:
         self._threshold = threshold
         self._cross = cross
         self._table_answers = table_answers
+        self._read_now = lru_cache(maxsize=KEPT)(lambda *passage: encoder.passages([passage])[0])
 
     def read(self, session: Session, query: str, found: Sequence[tuple[str, float]], *, top_k: int) -> Retrieval:
         """Return evidence from the found chunks, best first.
@@ -125,7 +128,7 @@ class ChunkReading:
             vectors = np.frombuffer(row.sentence_vectors, dtype=np.float16).reshape(-1, DIMENSIONS)
             if len(vectors) == len(sentences):
                 return vectors.astype(np.float32)
-        return self._encoder.passages([(sentence_heading(row.document, row.place), sentences)])[0]
+        return self._read_now(sentence_heading(row.document, row.place), tuple(sentences))
 
 
 def _judged(cross: CrossReading, parts: Sequence[str], scored: Sequence[_Scored]) -> list[_Scored]:

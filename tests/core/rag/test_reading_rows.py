@@ -53,4 +53,6 @@ def test_of_a_large_table_few_groups_of_rows_are_read_by_meaning_and_the_asked_r
     found = retriever.retrieve(asked, dataset_ids=["towns"], top_k=4)
     assert encoder.read - before == ROWS_READ
     assert any("Town: Durkton | Year of the count: 2170 |" in each.text for each in found.evidence)
+    assert retriever.retrieve(asked, dataset_ids=["towns"], top_k=4) == found
+    assert encoder.read - before == ROWS_READ, "what was read stays read"
     store.close()
