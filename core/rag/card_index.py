@@ -21,7 +21,7 @@ from core.rag.vectors import VectorIndex, open_vectors
 from core.schema import Chunk
 
 DEPTH = 100  # cards taken from each side
-DENSE_WEIGHT = 0.35  # of meaning: many questions name nothing but what stands in a cell, so that words tell more
+DENSE_WEIGHT = 0.4  # of meaning: many questions name nothing but what stands in a cell, so that words tell more
 # Words that many questions of WikiTableQuestions hold, most first: they say what is asked more than what it is about.
 _IN_MOST = """
 amount chart country difference finish first game last least list long name next number place play player point score
