@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 
-from core.tables.evaluate import Outcome, difference_of, evaluate_rows
+from core.tables.evaluate import Outcome, Selection, difference_of, evaluate_rows
 from core.tables.frame import Frame, FrameColumn
 from core.tables.plan import Condition, Measure, Plan
 from core.tables.question import Mention, Question
@@ -65,8 +65,9 @@ def build_candidates(question: Question, frame: Frame, mentions: Sequence[Mentio
     total = _total_row(frame)
     for each in filters:
         each = each.without(total)
+        selection = Selection(frame, each.rows)
         for plan in _plans(question, frame, each):
-            outcome = evaluate_rows(plan, frame, each.rows)
+            outcome = evaluate_rows(plan, selection)
             if outcome is not None and len(outcome.values) <= 30:
                 found.append(Candidate(plan, outcome, each.mentions))
         if len(found) > MOST_CANDIDATES:

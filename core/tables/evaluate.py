@@ -1,8 +1,9 @@
 """Runs a plan over a frame in Python, to compare many plans quickly; the answer given is always the query's own."""
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from core.tables.frame import Frame, FrameColumn
 from core.tables.plan import Condition, Plan
@@ -24,6 +25,48 @@ class Outcome:
 
     values: tuple[Value, ...]
     rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Rows of a frame, with what several plans over them need."""
+
+    frame: Frame
+    rows: Sequence[int]
+
+    @cached_property
+    def _ends(self) -> dict[tuple[str, str], tuple[list[int], list[int]]]:
+        return {}
+
+    @cached_property
+    def _groups(self) -> dict[str, dict[str, list[int]]]:
+        return {}
+
+    @cached_property
+    def others(self) -> list[int]:
+        """The frame's other rows."""
+        held = set(self.rows)
+        return [n for n in range(self.frame.rows) if n not in held]
+
+    def ends(self, by: FrameColumn, view: str) -> tuple[list[int], list[int]]:
+        """Return the rows with the highest and with the lowest value of a column; none where it has no values."""
+        if (by.name, view) not in self._ends:
+            numbers: Numbers = getattr(by, view)
+            held = [(x, n) for n in self.rows if (x := numbers[n]) is not None]
+            values = [x for x, _ in held]
+            high, low = max(values, default=0.0), min(values, default=0.0)
+            self._ends[by.name, view] = [n for x, n in held if x == high], [n for x, n in held if x == low]
+        return self._ends[by.name, view]
+
+    def groups(self, column: FrameColumn) -> dict[str, list[int]]:
+        """Return the rows of each different cell of a column that holds something."""
+        if column.name not in self._groups:
+            groups: dict[str, list[int]] = {}
+            for n in self.rows:
+                if column.plain[n]:
+                    groups.setdefault(column.plain[n], []).append(n)
+            self._groups[column.name] = groups
+        return self._groups[column.name]
 
 
 def distinct(values: Sequence[Value]) -> tuple[Value, ...]:
@@ -65,12 +108,12 @@ def evaluate(plan: Plan, frame: Frame) -> Outcome | None:
     """Return what a plan yields, or None where it yields nothing."""
     if plan.operation.startswith("difference"):
         return _difference(plan, frame)
-    return evaluate_rows(plan, frame, select_rows(frame, plan.where, plan.either))
+    return evaluate_rows(plan, Selection(frame, select_rows(frame, plan.where, plan.either)))
 
 
-def evaluate_rows(plan: Plan, frame: Frame, rows: Sequence[int]) -> Outcome | None:
+def evaluate_rows(plan: Plan, selection: Selection) -> Outcome | None:
     """Return what a plan yields from the rows that meet its conditions."""
-    operation = plan.operation
+    operation, frame, rows = plan.operation, selection.frame, selection.rows
     if operation == "count":
         return Outcome((float(len(rows)),), tuple(rows))
     if not rows:
@@ -80,10 +123,11 @@ def evaluate_rows(plan: Plan, frame: Frame, rows: Sequence[int]) -> Outcome | No
     column = frame.by_name[plan.column or ""]
     if operation in ("sum", "mean", "spread"):
         return _compute(plan, column, rows)
-    return _pick(plan, frame, column, rows)
+    return _pick(plan, selection, column)
 
 
-def _pick(plan: Plan, frame: Frame, column: FrameColumn, rows: Sequence[int]) -> Outcome | None:
+def _pick(plan: Plan, selection: Selection, column: FrameColumn) -> Outcome | None:
+    frame, rows = selection.frame, selection.rows
     match plan.operation:
         case "list":
             return _cells(column, rows)
@@ -98,25 +142,23 @@ def _pick(plan: Plan, frame: Frame, column: FrameColumn, rows: Sequence[int]) ->
         case "previous":
             return _cells(column, [rows[0] - 1] if rows[0] else [])
         case "most_common" | "least_common":
-            return _common(column, rows, most=plan.operation == "most_common")
+            return _common(column, selection.groups(column), most=plan.operation == "most_common")
     by = frame.by_name[plan.by or ""]
     match plan.operation:
         case "same":
             cells = {by.plain[n] for n in rows}
-            return _cells(column, [n for n in range(frame.rows) if by.plain[n] in cells and n not in rows])
+            return _cells(column, [n for n in selection.others if by.plain[n] in cells])
         case "top_sum":
-            return _top_sum(column, by, rows)
-    numbers: Numbers = getattr(by, plan.view)
-    held = [(x, n) for n in rows if (x := numbers[n]) is not None]
-    if not held:
-        return None
-    best = max(held)[0] if plan.operation == "top" else min(held)[0]
-    return _cells(column, [n for x, n in held if x == best])
+            return _top_sum(column, by, selection.groups(column))
+    return _cells(column, selection.ends(by, plan.view)[plan.operation == "bottom"])
 
 
 def _cells(column: FrameColumn, rows: Sequence[int]) -> Outcome | None:
     """Return the different cells of rows, in order."""
-    return Outcome(distinct([column.texts[n] for n in rows]), tuple(rows)) if rows else None
+    found: dict[str, Value] = {}
+    for n in rows:
+        found.setdefault(column.plain[n], column.texts[n])
+    return Outcome(tuple(found.values()), tuple(rows)) if rows else None
 
 
 def _compute(plan: Plan, column: FrameColumn, rows: Sequence[int]) -> Outcome | None:
@@ -134,32 +176,26 @@ def _compute(plan: Plan, column: FrameColumn, rows: Sequence[int]) -> Outcome | 
     return Outcome((value,), tuple(n for _, n in held))
 
 
-def _common(column: FrameColumn, rows: Sequence[int], *, most: bool) -> Outcome | None:
-    counts: dict[str, list[int]] = {}
-    for n in rows:
-        if column.plain[n]:
-            counts.setdefault(column.plain[n], []).append(n)
-    if not counts:
+def _common(column: FrameColumn, groups: Mapping[str, list[int]], *, most: bool) -> Outcome | None:
+    if not groups:
         return None
-    sizes = [len(places) for places in counts.values()]
+    sizes = [len(places) for places in groups.values()]
     best = max(sizes) if most else min(sizes)
-    groups = [places for places in counts.values() if len(places) == best]
-    return Outcome(tuple(column.texts[places[0]] for places in groups), tuple(n for places in groups for n in places))
+    return _groups_of(column, [places for places in groups.values() if len(places) == best])
 
 
-def _top_sum(column: FrameColumn, by: FrameColumn, rows: Sequence[int]) -> Outcome | None:
-    sums: dict[str, float] = {}
-    places: dict[str, list[int]] = {}
-    for n in rows:
-        x = by.number[n]
-        if column.plain[n] and x is not None:
-            sums[column.plain[n]] = sums.get(column.plain[n], 0.0) + x
-            places.setdefault(column.plain[n], []).append(n)
+def _top_sum(column: FrameColumn, by: FrameColumn, groups: Mapping[str, list[int]]) -> Outcome | None:
+    numbers = by.number
+    held = [[n for n in places if numbers[n] is not None] for places in groups.values()]
+    sums = [(sum(numbers[n] or 0.0 for n in places), places) for places in held if places]
     if not sums:
         return None
-    best = max(sums.values())
-    groups = [places[cell] for cell in sums if sums[cell] == best]
-    return Outcome(tuple(column.texts[group[0]] for group in groups), tuple(n for group in groups for n in group))
+    best = max(total for total, _ in sums)
+    return _groups_of(column, [places for total, places in sums if total == best])
+
+
+def _groups_of(column: FrameColumn, groups: Sequence[Sequence[int]]) -> Outcome:
+    return Outcome(tuple(column.texts[places[0]] for places in groups), tuple(n for places in groups for n in places))
 
 
 def _count_beside(plan: Plan, frame: Frame, rows: Sequence[int]) -> Outcome | None:

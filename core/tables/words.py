@@ -59,6 +59,8 @@ _MONTH_NAMES = "january february march april may june july august september octo
 MONTHS = {name[:size]: n for n, name in enumerate(_MONTH_NAMES.split(), start=1) for size in (3, len(name))} | {
     "sept": 9
 }
+_MONTH = re.compile("|".join(name[:3] for name in _MONTH_NAMES.split()))
+_DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"[a-z0-9]+(?:[.,][0-9]+)*")
 _NUMBER = re.compile(r"(?<![\d.])(-|−)?\s?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?|(?<!\d)(\.\d+)")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d\d(?:\.\d+)?)")
@@ -72,7 +74,10 @@ _YEAR = re.compile(r"(?<![\d,.])(1[0-9]\d\d|20\d\d)(?![\d,]|\.\d)")
 
 def fold(text: str) -> str:
     """Return a text in lower case, without accents and notes in brackets."""
-    text = unicodedata.normalize("NFKD", _NOTE.sub(" ", text)).lower()
+    text = _NOTE.sub(" ", text)
+    if text.isascii():
+        return text.lower()
+    text = unicodedata.normalize("NFKD", text).lower()
     return "".join(c for c in text if not unicodedata.combining(c)).replace("–", "-").replace("’", "'")
 
 
@@ -99,6 +104,8 @@ def _stemmer() -> tantivy.TextAnalyzer:
 def number_in(text: str) -> float | None:
     """Return the first number of a text: 1,200 of "1,200 km", seconds of "1:02.5", 5500000 of "$5.5 million"."""
     folded = fold(text)
+    if not _DIGIT.search(folded):
+        return None
     if clock := _CLOCK.search(folded):
         hours, minutes, seconds = clock.groups()
         return float(hours or 0) * 3600 + float(minutes) * 60 + float(seconds)
@@ -117,9 +124,19 @@ def number_in(text: str) -> float | None:
 def date_in(text: str) -> float | None:
     """Return the first date of a text as YYYYMMDD, with zeros for what isn't said."""
     folded = fold(text)
+    if not _DIGIT.search(folded):
+        return None
     if iso := _ISO.search(folded):
         year, month, day = map(int, iso.groups())
         return float(year * 10_000 + month * 100 + day)
+    if _MONTH.search(folded) and (value := _date_with_month(folded)) is not None:
+        return value
+    if year_alone := _YEAR.search(folded):
+        return float(int(year_alone[1]) * 10_000)
+    return None
+
+
+def _date_with_month(folded: str) -> float | None:
     for form, order in ((_MONTH_DAY, (2, 0, 1)), (_DAY_MONTH, (2, 1, 0))):
         for found in form.finditer(folded):
             year_text, month_name, day_text = (found.groups()[place] for place in order)
@@ -128,8 +145,6 @@ def date_in(text: str) -> float | None:
     for found in _MONTH_YEAR.finditer(folded):
         if found[1] in MONTHS:
             return float(int(found[2]) * 10_000 + MONTHS[found[1]] * 100)
-    if year_alone := _YEAR.search(folded):
-        return float(int(year_alone[1]) * 10_000)
     return None
 
 
