@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Measure the model and the agents in force.")
 app.command()(run)
 app.command()(compare)
-SHIPPED = Path(__file__).resolve().parents[2] / "data" / "questions" / "starter.jsonl"
-Questions = Annotated[Path, typer.Option(help="The questions, a JSON object a line.")]
+SHIPPED = Path(__file__).resolve().parents[2] / "data" / "questions"
+Questions = Annotated[str, typer.Option(help="A set that ships, starter or blind, or a file of a JSON object a line.")]
 Output = Annotated[Path | None, typer.Option(help="Keep the figures here as JSON.")]
 
 
 @app.command()
 def questions(
-    source: Questions = SHIPPED,
+    source: Questions = "starter",
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first so many.")] = None,
     failures: Annotated[bool, typer.Option(help="List every question that went wrong.")] = False,
     output: Output = None,
 ) -> None:
-    """Ask the starter questions end to end."""
+    """Ask questions about the starter datasets end to end."""
     from governance import evaluate  # keeps torch out of the commands that need no model
 
     with _seeded_bench() as bench:
-        asked = evaluate.load_questions(source)[:limit]
+        asked = evaluate.load_questions(_file_of(source))[:limit]
         with err.status("Asking…") as status:
             judged = evaluate.run_questions(
                 bench, asked, progress=lambda done: status.update(f"Asked {done} of {len(asked)}")
             )
         figures = evaluate.question_figures(judged)
-        _print(f"{len(judged)} starter questions", figures)
+        _print(f"{len(judged)} questions of {source}", figures)
         if failures:
             _print_failures(judged)
         _keep(output, evaluate.figures_json(figures, model=_model(bench), questions=len(judged)))
@@ -70,7 +70,7 @@ def starter(
 @app.command()
 def transcripts(
     count: Annotated[int, typer.Argument(min=1, help="How many.")] = 30,
-    source: Questions = SHIPPED,
+    source: Questions = "starter",
     seed: Annotated[int, typer.Option(help="Decides which are drawn.")] = 1,
     output: Annotated[Path, typer.Option(help="The page to write.")] = Path("docs/transcripts.md"),
 ) -> None:
@@ -78,10 +78,15 @@ def transcripts(
     from governance import evaluate  # keeps torch out of the commands that need no model
 
     with _seeded_bench() as bench:
-        asked = evaluate.load_questions(source)
+        asked = evaluate.load_questions(_file_of(source))
         judged = evaluate.run_questions(bench, evaluate.draw_questions(asked, count=count, seed=seed))
         page = evaluate.render_transcripts(judged, model=bench.engine.info, asked=len(asked), seed=seed)
         _keep(output, page)
+
+
+def _file_of(source: str) -> Path:
+    shipped = SHIPPED / f"{source}.jsonl"
+    return shipped if shipped.is_file() else Path(source)
 
 
 @contextmanager

@@ -17,7 +17,11 @@ from core.rag.chunking import Passage, chunk_rows, chunk_table_card
 
 DATA = Path(__file__).parents[2] / "data"
 FOLDERS = sorted(path.parent for path in DATA.glob("datasets/*/dataset.yaml"))
-QUESTIONS = [json.loads(line) for line in (DATA / "questions/starter.jsonl").read_text("utf-8").splitlines()]
+SETS = {
+    name: [json.loads(line) for line in (DATA / f"questions/{name}.jsonl").read_text("utf-8").splitlines()]
+    for name in ("starter", "blind")
+}
+QUESTIONS = [question for questions in SETS.values() for question in questions]
 README = (DATA / "README.md").read_text("utf-8")
 LETTERS = DATA / "datasets/customer-letters/customer-letters.jsonl"
 # Numbers that payment services publish for testing; none of them was ever issued.
@@ -256,8 +260,17 @@ def test_readme_lists_every_dataset_as_its_card_says() -> None:
 
 def test_questions_have_unique_ids_and_the_kinds_that_the_readme_counts() -> None:
     assert len({question["id"] for question in QUESTIONS}) == len(QUESTIONS)
-    kinds = Counter(question["kind"] for question in QUESTIONS)
-    assert dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", README, re.MULTILINE)) == {k: str(n) for k, n in kinds.items()}
+    starter, blind = (Counter(question["kind"] for question in questions) for questions in SETS.values())
+    counted = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \|", README, re.MULTILINE)
+    assert {kind: (int(a), int(b)) for kind, a, b in counted} == {
+        kind: (starter[kind], blind[kind]) for kind in starter
+    }
+
+
+def test_the_blind_questions_are_none_of_the_starter_questions() -> None:
+    starter, blind = ({question["question"].lower() for question in questions} for questions in SETS.values())
+    assert len(blind) == 60
+    assert not starter & {question["question"].lower() for question in SETS["blind"] if not question["history"]}
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question["id"])

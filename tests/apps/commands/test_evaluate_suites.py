@@ -1,4 +1,4 @@
-"""`promethios eval run` and `compare` on a filled data folder: real agents, the bundled model, the real ledger."""
+"""`promethios eval` on a filled data folder: real agents, the bundled model, the real ledger."""
 
 import json
 import re
@@ -117,3 +117,9 @@ def test_a_bad_row_is_one_sentence_with_file_and_line(home: Path, tmp_path: Path
     path.write_text("id,category,prompt,expect\na,c,Hello,answer\nb,c,Hello,perhaps\n")
     problem = run("run", str(path), "--agent", "Product Support", code=1).stderr.replace("\n", "")
     assert "bad.csv, line 3: expect: Input should be" in problem
+
+
+def test_questions_are_those_of_a_set_that_ships_or_of_a_file(home: Path, tmp_path: Path) -> None:
+    assert "1 questions of blind" in run("questions", "--source", "blind", "--limit", "1").stdout
+    missing = run("questions", "--source", str(tmp_path / "missing.jsonl"), code=1)
+    assert "can't be read" in missing.output
