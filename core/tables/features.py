@@ -152,8 +152,7 @@ def _coverage(reading: Reading, said: frozenset[str], used: Sequence[Mention]) -
     yield "missed whole cells", float(min(sum(m.whole for m in missed), 3))
     yield "missed comparisons", float(any(m.condition.view != "plain" for m in missed))
     yield "missed parts", min(len({(m.start, m.end) for m in missed}), 4) / 2
-    columns = frozenset().union(*reading.said.values())
-    yield "missed columns", min(sum(stems[n] in columns for n in left), 4) / 2
+    yield "missed columns", min(sum(stems[n] in reading.said_at_all for n in left), 4) / 2
 
 
 def _column(reading: Reading, column: FrameColumn, *, conditioned: bool) -> Iterator[tuple[str, float]]:

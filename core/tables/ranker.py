@@ -76,6 +76,13 @@ class Ranker:
         except (OSError, KeyError, TypeError, ValueError) as exc:
             raise ModelError(f"The weights for table questions can't be read in {folder}: {exc}.") from exc
 
+    def may_belong(self, reading: Reading) -> bool:
+        """Return whether any plan may reach the belonging that an answer needs; told without making one."""
+        if reading.mentions:
+            return True
+        one_step = weigh(step_features(reading), self._steps)
+        return most_belonging(reading, one_step, self._belongs) >= self._least_belonging - 1e-9
+
     def choose(self, reading: Reading, candidates: Sequence[Candidate]) -> Choice | None:
         """Return the best plan; None where there is none."""
         if not candidates:
@@ -156,6 +163,32 @@ def step_features(reading: Reading) -> Features:
 def belonging_features(features: Features, one_step: float) -> Features:
     """Return what says whether one operation on the table answers a question, from the chosen plan's features."""
     return {"one": 1.0, "one step": one_step} | {name: features[name] for name in BELONGS if name in features}
+
+
+def most_belonging(reading: Reading, one_step: float, weights: Mapping[str, float]) -> float:
+    """Return what the belonging of no plan exceeds, for a question that mentions nothing of the table."""
+    content = [reading.question.stems[n] for n in reading.content]
+    said = sum(stem in reading.said_at_all for stem in content)
+    named = max((share for share, _ in reading.named.values()), default=0.0)
+    alike = max(reading.alike.values(), default=0.0)
+    left, size = len(content) - said, len(content)
+    ranges = {
+        "one": (1.0, 1.0),
+        "one step": (one_step, one_step),
+        "uncovered": (left / max(size, 1), size / max(size, 1)),
+        "uncovered words": (min(left, 8) / 4, min(size, 8) / 4),
+        "missed columns": (0.0, min(said, 4) / 2),
+        "shown named": (0.0, named),
+        "shown less named than others": (0.0, named),
+        "order named": (0.0, named),
+        "shown alike": (0.0, alike),
+        "order alike": (0.0, alike),
+        "order alike superlative": (0.0, max(reading.order_alike.values(), default=0.0)),
+        "shown alike what is asked": (0.0, max(reading.asked_alike.values(), default=0.0)),
+        "says answer": (0.0, 1.0),
+        "values=1": (0.0, 1.0),
+    }
+    return sum(max(weights.get(name, 0.0) * end for end in ends) for name, ends in ranges.items())
 
 
 def sureness(margin: float, belonging: float) -> float:

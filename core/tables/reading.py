@@ -163,6 +163,11 @@ class Reading:
         return {None: frozenset()} | {c.name: frozenset(stems.intersection(c.stems)) for c in self.frame.columns}
 
     @cached_property
+    def said_at_all(self) -> frozenset[str]:
+        """The stems of columns' names that the question holds."""
+        return frozenset[str]().union(*self.said.values())
+
+    @cached_property
     def content(self) -> tuple[int, ...]:
         """Places of the words that carry content."""
         return tuple(n for n, word in enumerate(self.question.words) if word not in STOP_WORDS)

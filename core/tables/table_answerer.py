@@ -91,8 +91,10 @@ class TableAnswerer:
         if not frame.rows:
             return None
         mentions = tuple(find_mentions(question, frame))
-        candidates = build_candidates(question, frame, mentions)
-        return self._ranker.choose(Reading(question, frame, mentions), candidates)
+        reading = Reading(question, frame, mentions)
+        if not self._ranker.may_belong(reading):
+            return None
+        return self._ranker.choose(reading, build_candidates(question, frame, mentions))
 
     def _run(self, choice: Choice, table: StoredTable, frame: Frame) -> TableAnswer | None:
         plan = choice.candidate.plan
