@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.encoder.onnx_encoder import OnnxEncoder
-from core.encoder.packing import CLS, SEP
+from core.encoder.packing import CLS, SEP, encodable
 from core.errors import ModelError
 
 WINDOW = 126  # tokens that are read together, as in training
@@ -89,7 +89,7 @@ class GuardReader:
 
     def find_names(self, text: str, *, least: float = 0.5) -> list[Name]:
         """Return the names in the whole of a text, in order; names of at least that probability."""
-        encoding = self._encoder.tokenizer.encode(text, add_special_tokens=False)
+        encoding = self._encoder.tokenizer.encode(encodable(text), add_special_tokens=False)
         if not encoding.ids:
             return []
         scores = self._read_tags(encoding.ids)

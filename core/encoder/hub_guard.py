@@ -11,6 +11,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
+from core.encoder.packing import encodable
 from core.errors import ModelError
 from core.llm import weights
 from core.llm.profiles import ModelProfile
@@ -64,7 +65,11 @@ class HubGuard:
     def read(self, text: str) -> dict[str, float]:
         """Return the probability of an attack, of a long text the highest of its windows."""
         windows: list[list[int]] = self._tokenizer(
-            text, truncation=True, max_length=self._window, stride=self._window // 8, return_overflowing_tokens=True
+            encodable(text),
+            truncation=True,
+            max_length=self._window,
+            stride=self._window // 8,
+            return_overflowing_tokens=True,
         )["input_ids"]
         if len(windows) > MAX_WINDOWS:
             windows = [*windows[: MAX_WINDOWS - 1], windows[-1]]

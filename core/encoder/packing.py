@@ -50,7 +50,13 @@ def pack_passage(question: Sequence[int], heading: Sequence[int], sentences: Seq
 
 def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     """Return the tokens of each text, without special ones."""
-    return [encoding.ids for encoding in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+    read = [encodable(text) for text in texts]
+    return [encoding.ids for encoding in tokenizer.encode_batch_fast(read, add_special_tokens=False)]
+
+
+def encodable(text: str) -> str:
+    """Return a text with "?" for each half of a character, which no tokenizer takes; as long as before."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def load_tokenizer(text: str) -> Tokenizer:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core.store.database import Store
@@ -273,6 +273,8 @@ ANYTHING = st.lists(st.sampled_from(SAID) | st.text(max_size=40), max_size=6).ma
 
 @settings(relaxed, max_examples=40)
 @given(text=ANYTHING)
+@example("\ud800")
+@example("Call Jo Smith \ud800\ude00 of Kent \udfff today.")
 def test_every_rail_looks_at_any_text_and_finds_within_it(text: str) -> None:
     rails = shipped_rails().all().values()
     RailRunner(deadline_s=30).run([(rail, text) for rail in rails])  # an error for any span outside of the text

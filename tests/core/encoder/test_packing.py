@@ -29,7 +29,7 @@ def test_rows_hold_every_sentence_once_and_stay_within_the_limit(
     assert all(row.ids[mark] == SEP for row in rows for mark in row.marks)
 
 
-@pytest.mark.parametrize("text", ["", "Meals are paid.", "naïve 🛠️ text", "x" * 3000])
+@pytest.mark.parametrize("text", ["", "Meals are paid.", "naïve 🛠️ text", "half \ud800 of it", "x" * 3000])
 def test_tokens_hold_no_special_ones(text: str) -> None:
     tokenizer, vectors = load_words()
     (tokens,) = tokenize(tokenizer, [text])
