@@ -125,11 +125,13 @@ class Retrieval:
             questions about the agent itself, which no dataset answers.
         evidence: Numbered from 1, best first; empty unless something was found.
         nearest: Titles of the nearest documents, for the sentence that says that nothing answers.
+        unanswered: Parts of the question, counted from 1, that no evidence answers while it answers others.
     """
 
     outcome: Literal["found", "nothing", "not_needed"]
     evidence: tuple[Evidence, ...] = ()
     nearest: tuple[str, ...] = ()
+    unanswered: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from core.errors import CoreError
+from core.schema import Retrieval
 from governance.answer import Answer
 from governance.errors import LedgerError
 from governance.refusals import is_refusal
@@ -38,8 +39,15 @@ def gate_ending(record: TurnRecord, gate: ReleaseGate, *, answered: Outcome, tex
     return answered, masked[0] if masked else ALLOWED
 
 
+def say_unanswered(found: Retrieval) -> tuple[str, ...]:
+    """Return a sentence for each part of the question that no evidence answers, beside an answer to the others."""
+    return tuple(
+        f"I can't find an answer to part {part} of your question in the datasets." for part in found.unanswered
+    )
+
+
 def add_notices(record: TurnRecord, answer: Answer, asked: tuple[str, ...], gate: ReleaseGate) -> Iterator[Released]:
-    """Let the answer end with the sentences that the policy asks for, in the question's name or its own."""
+    """Let the answer end with the sentences that were asked for, and those that it calls for itself."""
     if not gate.stopped:
         record.notices = tuple(dict.fromkeys((*asked, *gate.notices)))
         for notice in record.notices:

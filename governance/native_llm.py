@@ -24,7 +24,7 @@ from core.schema import (
     canonical_bytes,
 )
 from governance.answer import Answer
-from governance.endings import Ending, add_notices, ending_of, fail_closed, gate_ending
+from governance.endings import Ending, add_notices, ending_of, fail_closed, gate_ending, say_unanswered
 from governance.errors import GovernanceError, InputError
 from governance.governance_engine import GovernanceEngine, violations_in
 from governance.holds import HELD, held_body
@@ -230,7 +230,7 @@ class NativeLLM:
         yield StageDone("generate", record.stage_ms["generate"])
         yield StageDone("release", record.stage_ms["release"])
         ending = gate_ending(record, gate, answered="answered", text=answer.text + answer.waiting)
-        yield from add_notices(record, answer, verdict.notices, gate)
+        yield from add_notices(record, answer, (*verdict.notices, *say_unanswered(found)), gate)
         return ending
 
     def _authorise(self, actor: Actor, agent: AgentView) -> Decision:

@@ -98,7 +98,9 @@ class ChunkReading:
             return _found([computed, *beside][:top_k])
         if not ranked or ranked[0].score < self._threshold:
             return Retrieval("nothing", nearest=tuple(dict.fromkeys(e.document for e in ranked))[:NEAREST])
-        return _found(ranked)
+        best = [max((max(e.by_part[n], default=0.0) for e in scored), default=0.0) for n in range(len(asked))]
+        unanswered = tuple(n for n, score in enumerate(best, start=1) if score < self._threshold)
+        return replace(_found(ranked), unanswered=unanswered)
 
     def _score(
         self,
@@ -146,8 +148,8 @@ def _judged(cross: CrossReading, parts: Sequence[str], scored: Sequence[_Scored]
 def choose_answers(scores: Sequence[Sequence[Sequence[float]]], *, threshold: float) -> list[tuple[int, ...]]:
     """Return for each passage the places of the sentences to quote, best first.
 
-    Each part of a question is answered by its best sentence. A question of one part is answered by two when the second
-    is nearly as good, since then nothing tells which of them is meant.
+    Each part of a question is answered by the best sentence that answers no part before it. A question of one part is
+    answered by two when the second is nearly as good, since then nothing tells which of them is meant.
 
     Args:
         scores: Of each sentence, by passage and by part of the question.
@@ -158,7 +160,7 @@ def choose_answers(scores: Sequence[Sequence[Sequence[float]]], *, threshold: fl
     for part in range(parts):
         found = {(p, s): score for p, passage in enumerate(scores) for s, score in enumerate(passage[part])}
         good = sorted((at for at in found if found[at] >= threshold), key=lambda at: -found[at])
-        chosen |= {at: found[at] for at in good[:1]}
+        chosen |= {at: found[at] for at in [at for at in good if at not in chosen][:1]}
         if parts == 1:
             chosen |= {at: found[at] for at in good[1:2] if _odds(found[at]) >= NEARLY * _odds(found[good[0]])}
     return [tuple(sorted((s for q, s in chosen if q == p), key=lambda s: -chosen[p, s])) for p in range(len(scores))]

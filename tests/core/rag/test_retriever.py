@@ -279,6 +279,15 @@ def test_each_part_of_a_question_is_answered(retriever: HybridRetriever) -> None
     found = ask(retriever, "How much is refunded for meals a day, and what is the focus height?")
     named = [e.sentences[place] for e in found.evidence for place in e.answering]
     assert sorted(named) == ["Meals are refunded up to 60 USD a day.", "The focus height is 7 mm above the sheet."]
+    assert found.unanswered == ()
+
+
+def test_a_part_that_nothing_answers_is_named_beside_the_answer_to_the_other(retriever: HybridRetriever) -> None:
+    found = ask(retriever, "How much is refunded for meals a day, and who discovered penicillin?")
+    assert [e.sentences[place] for e in found.evidence for place in e.answering] == [
+        "Meals are refunded up to 60 USD a day."
+    ]
+    assert found.unanswered == (2,)
 
 
 @pytest.mark.parametrize(
@@ -289,6 +298,7 @@ def test_each_part_of_a_question_is_answered(retriever: HybridRetriever) -> None
         ([[[0.6]], [[0.62]]], [(0,), (0,)]),
         ([[[0.3, 0.2]]], [()]),
         ([[[0.9, 0.8], [0.1, 0.7]]], [(0, 1)]),
+        ([[[0.9, 0.2], [0.8, 0.7]]], [(0, 1)]),
         ([[[0.9], [0.8]], [[0.1], [0.2]]], [(0,), ()]),
         ([[[0.9, 0.1], [0.1, 0.2]]], [(0,)]),
         ([[[]]], [()]),

@@ -6,6 +6,7 @@ import pytest
 
 from core.config import load_settings
 from core.errors import TrainingError
+from core.schema import Message
 from core.training.starter_shape import is_well_formed
 from governance.evaluate import (
     draw_questions,
@@ -27,6 +28,10 @@ def test_questions_run_through_the_door_and_make_a_page(seeded_home: Path) -> No
     bench = open_bench(load_settings(home=seeded_home))
     try:
         judged = run_questions(bench, picked)
+        half = bench.ask(
+            [Message("user", "How much is paid for meals per day on a business trip, and who discovered penicillin?")],
+            dataset_ids=["travel-and-expenses"],
+        )
         alone = bench.ask_alone("hello")
         recorded = bench.workbench.records.ledger.entries(kinds=[GENERATED])
         page = render_transcripts(judged, model=bench.engine.info, asked=len(every), seed=1)
@@ -34,6 +39,8 @@ def test_questions_run_through_the_door_and_make_a_page(seeded_home: Path) -> No
             measure_held_out(bench, seeded_home / "nowhere", samples=1, seed=1)
     finally:
         bench.close()
+    assert "60 USD" in half.text
+    assert half.text.endswith("\n\nI can't find an answer to part 2 of your question in the datasets.")
     overall = question_figures(judged)[0]
     assert overall.n == 4
     assert judged[0].is_right, judged[0]
