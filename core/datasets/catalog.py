@@ -130,7 +130,7 @@ def chunk_of(row: ChunkRow) -> Chunk:
 def _active() -> Select[Dataset, DatasetVersion]:
     active = and_(DatasetVersion.dataset_id == Dataset.id, DatasetVersion.version == Dataset.active_version)
     usable = select(Dataset, DatasetVersion).where(Dataset.state == RETRIEVABLE)
-    return usable.join(DatasetVersion, active).order_by(Dataset.title, Dataset.id)
+    return usable.join(DatasetVersion, active).order_by(func.lower(Dataset.title), Dataset.id)
 
 
 def _views(store: Store, query: Select[Dataset, DatasetVersion]) -> list[DatasetView]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, Text, case, cast, literal, or_, select
+from sqlalchemy import ColumnElement, Text, case, cast, func, literal, or_, select
 
 from core.datasets.catalog import MAX_PAGE, DatasetView, get_datasets
 from core.datasets.states import RETRIEVABLE
@@ -116,7 +116,7 @@ def _read(store: Store, words: Sequence[tuple[str, ...]], sort: Sort) -> list[tu
     """Return the datasets that hold every word, or most, best first, with their values of each facet in the store."""
     columns = [cast(getattr(Dataset, name), Text) if name in LISTS else getattr(Dataset, name) for name in FACETS]
     query = select(Dataset.id, *columns).where(Dataset.state == RETRIEVABLE, Dataset.active_version.is_not(None))
-    order: list[ColumnElement[Any]] = [Dataset.title.expression, Dataset.id.expression]
+    order: list[ColumnElement[Any]] = [func.lower(Dataset.title), Dataset.id.expression]
     if sort == "newest":
         order = [Dataset.updated_at.desc(), *order]
     elif sort == "best" and words:

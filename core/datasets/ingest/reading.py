@@ -105,7 +105,7 @@ def read_dataset(task: Task, *, take: Take) -> Reading:
             state.add(part, take)
         state.hand_over(take)
         if not state.count:
-            raise DatasetError(f"{task.source.path} gives 0 chunks; expected 1 to {MAX_CHUNKS}.")
+            raise DatasetError(f"{task.source.path} holds no text and no table that can be read. Add other files.")
     except DatasetError as exc:
         _remove_tables(task)
         return Reading(task, problems=tuple(state.problems), problem_count=state.problem_count, refused=str(exc))

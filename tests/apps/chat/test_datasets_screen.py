@@ -88,10 +88,7 @@ def test_what_waits_leads_its_owner_to_the_reason_and_a_reviewer_to_the_decision
     card = {"id": "guest-list", "title": "Guest list", "description": "Who comes.", "category": "Education"}
     rest = {"licence": "unknown", "source": "written for a test", "tier": "internal", "labels": []}
     job = jobs.start(bea, upload, DatasetCard.model_validate(card | rest), skip_bad=False)
-    deadline = time.monotonic() + 30
-    while jobs.get(bea, job.id).is_open:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    _wait(live, job.id)
     view = View(dashboard="https://bench.example:8501/")
     reason = jobs.get(bea, job.id).reason
     assert reason
@@ -106,6 +103,32 @@ def test_what_waits_leads_its_owner_to_the_reason_and_a_reviewer_to_the_decision
     page = datasets.job(bea, Sent(job=job.id), view).job or ""
     assert "Refused by a reviewer" in page
     assert "Ask the guests first." in page
+
+
+def test_files_of_which_nothing_can_be_read_are_named_and_others_asked_for(
+    datasets: DatasetsScreen, live: Live, tmp_path: Path
+) -> None:
+    jobs, bea, broken = live.workbench.jobs, live.people["bea"], tmp_path / "photo.pdf"
+    upload = jobs.begin(bea)
+    broken.write_bytes(b"no PDF at all")
+    with broken.open("rb") as file:
+        upload.add("photo.pdf", file)
+    card = {"id": "broken", "title": "Broken", "description": "Nothing.", "category": "Education"}
+    rest = {"licence": "unknown", "source": "written for a test", "tier": "internal", "labels": []}
+    job = jobs.start(bea, upload, DatasetCard.model_validate(card | rest), skip_bad=True)
+    _wait(live, job.id)
+    page = datasets.job(bea, Sent(job=job.id), View()).job or ""
+    for words in ("What was uploaded holds no text", "Add other files", "Could not be read", "photo.pdf"):
+        assert words in page
+    assert "without what can't be read" not in page
+    jobs.cancel(bea, job.id)
+
+
+def _wait(live: Live, job_id: str) -> None:
+    deadline = time.monotonic() + 30
+    while live.workbench.jobs.get(live.people["admin"], job_id).is_open:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_the_form_states_the_limit() -> None:

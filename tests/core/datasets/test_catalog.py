@@ -32,7 +32,7 @@ def ingest(
 
 
 def test_datasets_are_listed_by_title_with_their_figures(manager: DatasetManager, store: Store, tmp_path: Path) -> None:
-    ingest(manager, tmp_path, "zebra", "# Z\nOne.\n## Y\nTwo.", title="A first")
+    ingest(manager, tmp_path, "zebra", "# Z\nOne.\n## Y\nTwo.", title="a first")
     ingest(manager, tmp_path, "apple", "Text.", title="B second", tier="restricted")
     first, second = catalog.list_datasets(store)
     assert (first.id, first.documents, first.chunks, first.bytes) == ("zebra", 1, 2, 18)

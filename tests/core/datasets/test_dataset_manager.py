@@ -171,7 +171,7 @@ def test_bad_datasets_are_refused_and_the_active_version_stays(manager, store, t
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "dataset.yaml").write_text(CARD.format(id="empty", title="Empty"))
     (tmp_path / "empty" / "a.md").write_text("# Nothing below\n")
-    with pytest.raises(DatasetError, match="gives 0 chunks"):
+    with pytest.raises(DatasetError, match="holds no text and no table"):
         manager.ingest(tmp_path / "empty")
     with pytest.raises(DatasetError, match="No dataset is called 'unknown'"):
         manager.remove("unknown")
