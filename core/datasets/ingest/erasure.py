@@ -19,13 +19,14 @@ from core.datasets.ingest.registry import add_chunks
 from core.datasets.profile import TableProfile, TableProfiler
 from core.datasets.quality import check_quality
 from core.datasets.states import Approval
-from core.rag.chunking import FORMAT, Passage, number_chunk
+from core.rag.chunking import ABOUT, FORMAT, Passage, number_chunk
 from core.store.database import Store
 from core.store.tables import ChunkRow, Dataset, DatasetSource, DatasetVersion
 from core.tables.schema import StoredTable
 from core.tables.table_store import TableStore
 
 PAGE = 1_000
+LEAST_CELL_CHARS = 4  # shorter cells name nobody and stand in every description
 _IN_USE = Approval("approved", "It was in use before something was erased from it.", rule="erasure")
 
 
@@ -56,7 +57,7 @@ class Eraser:
         self, store: Store, texts: Sequence[str], *, tables: TableStore | None, clock: Callable[[], datetime]
     ) -> None:
         self._store = store
-        self._needles = tuple(" ".join(text.split()).casefold() for text in texts)
+        self._needles = tuple(map(_plain, texts))
         self._tables = tables
         self._clock = clock
 
@@ -94,17 +95,32 @@ class Eraser:
             self._write_version(session, dataset_id, version, new, chunks=kept, profiles=profiles)
         return Erased(dataset_id, new, changed, rows, path, in_card)
 
+    def _cells_gone(self, dataset_id: str, version: str) -> set[str]:
+        """Return what stands in rows that hold a text and in no other row, such as the person's address."""
+        gone, kept = set[str](), set[str]()
+        for table in self._tables.tables(dataset_id, version) if self._tables is not None else ():
+            held = [{_plain(cell) for cell in row} for row in _rows(table) if any(map(self._holds, row))]
+            here = {cell for cells in held for cell in cells if len(cell) >= LEAST_CELL_CHARS}
+            if here:
+                others = (row for row in _rows(table) if not any(map(self._holds, row)))
+                kept.update(cell for row in others for cell in map(_plain, row) if cell in here)
+            gone |= here
+        return gone - kept
+
     def _holds(self, text: str) -> bool:
-        line = " ".join(text.split()).casefold()
+        line = _plain(text)
         return any(needle in line for needle in self._needles)
 
     def _passages(self, dataset_id: str, version: str) -> Iterator[tuple[ChunkRow, Passage | None]]:
-        """Yield each chunk with what is left of it, if anything is."""
+        """Yield each chunk with what is left of it, if anything is; of a table's description also no cell that went."""
+        cells = self._cells_gone(dataset_id, version)
         query = select(ChunkRow).where(ChunkRow.dataset_id == dataset_id, ChunkRow.version == version)
         with self._store.read() as session:
             rows = session.scalars(query.order_by(ChunkRow.position).execution_options(yield_per=PAGE))
             for row in rows:
                 lines = [line for line in row.text.split("\n") if not self._holds(line)]
+                if row.place == ABOUT:
+                    lines = [line for line in lines if not any(cell in _plain(line) for cell in cells)]
                 gone = not lines or self._holds(f"{row.document}\n{row.place}")
                 yield row, None if gone else Passage(row.document, row.place, "\n".join(lines))
 
@@ -134,14 +150,10 @@ class Eraser:
         return profiles, gone
 
     def _kept_rows(self, table: StoredTable, profiler: TableProfiler) -> Iterator[tuple[str, ...]]:
-        with pq.ParquetFile(table.path) as file:
-            for batch in file.iter_batches(columns=[c.stored_text for c in table.columns], batch_size=PAGE):
-                columns = [batch.column(c.stored_text).to_pylist() for c in table.columns]
-                for cells in zip(*columns, strict=True):
-                    row = tuple("" if cell is None else _written(cell) for cell in cells)
-                    if not any(map(self._holds, row)):
-                        profiler.add(row)
-                        yield row
+        for row in _rows(table):
+            if not any(map(self._holds, row)):
+                profiler.add(row)
+                yield row
 
     def _write_version(
         self, session: Session, dataset_id: str, version: str, new: str, *, chunks: int, profiles: list[TableProfile]
@@ -173,6 +185,18 @@ class Eraser:
             session.add(source)
         source.erased = sorted({*source.erased, version})
         source.stamp, source.version = "", new
+
+
+def _rows(table: StoredTable) -> Iterator[tuple[str, ...]]:
+    with pq.ParquetFile(table.path) as file:
+        for batch in file.iter_batches(columns=[c.stored_text for c in table.columns], batch_size=PAGE):
+            columns = [batch.column(c.stored_text).to_pylist() for c in table.columns]
+            for cells in zip(*columns, strict=True):
+                yield tuple("" if cell is None else _written(cell) for cell in cells)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
 
 
 def _written(cell: object) -> str:

@@ -44,6 +44,22 @@ def test_erased_subject_is_in_nothing_that_is_kept_and_its_files_do_not_bring_it
     assert home.ingest(root).added == ["shop-0"]
 
 
+def test_description_of_a_table_keeps_no_cell_that_only_the_persons_row_held(tmp_path) -> None:
+    root = write_root(tmp_path / "root", datasets=1)
+    rows = "".join(f"Guest {n},guest{n}@inn.example,room with a view\n" for n in range(4))
+    table = f"name,mail,wish\n{NAME},zq77@mail.example,room with a view\n{rows}"
+    (root / "shop-0" / "guests.csv").write_text(table)
+    home = Home(tmp_path / "home")
+    home.ingest(root)
+    assert "zq77" in str(home.holds()["chunks"])
+    [erased] = home.manager.erase_texts([NAME])
+    chunks = str(home.holds()["chunks"])
+    assert erased.rows == 1
+    assert "zq77" not in chunks
+    assert "guest2@inn.example" in chunks
+    assert files_that_hold(tmp_path / "home", b"zq77") == []
+
+
 def test_dataset_of_nothing_else_is_removed_and_short_texts_are_refused(tmp_path) -> None:
     root = write_root(tmp_path / "root", datasets=1)
     (root / "shop-0" / "prices.csv").unlink()
