@@ -12,7 +12,7 @@ from benchmarks.machine import describe_machine
 from core.config import load_settings
 from governance.evaluate.suites import known_suites, load_suite
 from governance.evaluate.suites_asking import Evaluator, build_rails_evaluator
-from governance.evaluate.suites_judging import JudgedRow, judge, summarise
+from governance.evaluate.suites_judging import JudgedRow, judge_all, summarise
 from governance.schema import LEVELS, Actor, AgentView
 from governance.wiring import build_governance
 
@@ -39,14 +39,7 @@ def main() -> None:
 
 
 def _judged(name: str, evaluator: Evaluator) -> list[JudgedRow]:
-    firsts: dict[str, JudgedRow] = {}
-    rows = []
-    for row in load_suite(name).rows:
-        judged = judge(row, evaluator.ask(row), earlier=firsts)
-        if judged.pair is not None:
-            firsts.setdefault(judged.pair, judged)
-        rows.append(judged)
-    return rows
+    return list(judge_all((row, evaluator.ask(row)) for row in load_suite(name).rows))
 
 
 if __name__ == "__main__":

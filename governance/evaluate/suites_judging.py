@@ -6,7 +6,7 @@ What could not be measured, because a check or the engine failed, is never right
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
@@ -76,6 +76,16 @@ class PairedFigure:
     only_first: int
     only_second: int
     p_value: float | None
+
+
+def judge_all(asked: Iterable[tuple[SuiteRow, Reply]], *, done: Sequence[JudgedRow] = ()) -> Iterator[JudgedRow]:
+    """Judge rows in their order; the second row of a pair with its first, which may be among those `done` before."""
+    firsts = {row.pair: row for row in reversed(done) if row.pair is not None}
+    for row, reply in asked:
+        judged = judge(row, reply, earlier=firsts)
+        if judged.pair is not None:
+            firsts.setdefault(judged.pair, judged)
+        yield judged
 
 
 def judge(row: SuiteRow, reply: Reply, *, earlier: Mapping[str, JudgedRow]) -> JudgedRow:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from governance.errors import InputError
 from governance.evaluate.suites import Suite, SuiteRow
 from governance.evaluate.suites_asking import Evaluator, Reply
-from governance.evaluate.suites_judging import JudgedRow, judge, summarise
+from governance.evaluate.suites_judging import JudgedRow, judge_all, summarise
 from governance.evaluate.suites_runs import (
     Run,
     RunHeader,
@@ -78,7 +78,7 @@ def run_suite(
     with continued(path) if resume else begun(path, header) as file:
         run = cut_to_complete_lines(file, path)
         _check_goes_on(run, header, suite)
-        _ask_the_rest(suite, evaluator, file, list(run.rows), at_once, progress)
+        _ask_the_rest(suite, evaluator, file, run.rows, at_once, progress)
         finished = read_run(path)
         write_summary(finished, path.with_suffix(".json"))
         _record(finished, ledger, actor_id=actor.id)
@@ -105,19 +105,15 @@ def _ask_the_rest(
     suite: Suite,
     evaluator: Evaluator,
     file: BinaryIO,
-    done: list[JudgedRow],
+    done: Sequence[JudgedRow],
     at_once: int,
     progress: Callable[[int], None],
 ) -> None:
-    firsts = {row.pair: row for row in reversed(done) if row.pair is not None}
     progress(len(done))
-    for row, reply in _asked(evaluator, suite.rows[len(done) :], at_once):
-        judged = judge(row, reply, earlier=firsts)
-        if judged.pair is not None:
-            firsts.setdefault(judged.pair, judged)
+    asked = _asked(evaluator, suite.rows[len(done) :], at_once)
+    for count, judged in enumerate(judge_all(asked, done=done), start=len(done) + 1):
         append_line(file, judged)
-        done.append(judged)
-        progress(len(done))
+        progress(count)
 
 
 def _asked(evaluator: Evaluator, rows: Sequence[SuiteRow], at_once: int) -> Iterator[tuple[SuiteRow, Reply]]:
