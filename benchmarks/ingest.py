@@ -39,7 +39,7 @@ from core.schema import digest_of
 from core.store.database import connect
 from core.store.tables import ChunkRow, Dataset
 from core.tables.table_store import open_tables
-from governance.dataset_rules import load_dataset_rules
+from governance.dataset_rules import DatasetRulesFile
 from governance.dataset_scan import DatasetScanner
 from governance.datasets import DatasetGate
 from governance.records import Records, open_records, utc_now
@@ -136,7 +136,7 @@ def open_parts(home: Path) -> Parts:
         clock=utc_now,
         tables=open_tables(settings),
         cards=open_cards(settings, embedder),
-        gate=DatasetGate(records.ledger, rules=load_dataset_rules(), scan=DatasetScanner()),
+        gate=DatasetGate(records.ledger, rules=DatasetRulesFile(), scan=DatasetScanner()),
     )
     embedder.embed(["warm up"])
     return Parts(records, vectors, lexical, encoder, manager)

@@ -13,6 +13,7 @@ from sqlalchemy import Row, Select, Text, cast, func, select
 from sqlalchemy.orm import Session
 
 from core.datasets.states import RETRIEVABLE
+from core.rag.scopes import Scopes
 from core.store.database import Store
 from core.store.tables import Dataset, DatasetVersion
 from governance.dataset_rules import DatasetRules
@@ -60,7 +61,7 @@ class _Known:
     stamp: tuple[str | None, ...]
     rules: DatasetRules
     rows: Mapping[str, _Facts]
-    judged: dict[_Asked, _Judged] = field(default_factory=dict)
+    judged: Scopes[_Judged] = field(default_factory=lambda: Scopes(ASKED))
 
 
 class DatasetAccess:
@@ -104,12 +105,8 @@ class DatasetAccess:
         if known is None or known.stamp != stamp or known.rules is not rules:
             known = _Known(stamp, rules, {row.id: row for row in session.execute(select(*_FACTS))})
             self._known = known
-        found = known.judged.get(asked)
-        if found is None:
-            if len(known.judged) >= ASKED:
-                known.judged.clear()
-            found = known.judged[asked] = _judge(known.rows, asked, rules)
-        return found
+        beside = (asked.used_for, asked.may_use_restricted, asked.day)
+        return known.judged.of(asked.dataset_ids, lambda: _judge(known.rows, asked, rules), beside=beside)
 
 
 def _joined() -> Select[*tuple[Any, ...]]:

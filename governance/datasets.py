@@ -39,14 +39,19 @@ class DatasetGate:
         scan: Looks for personal data, secrets and planted instructions; sent to the processes that read datasets.
     """
 
-    def __init__(self, ledger: Ledger, *, rules: DatasetRules, scan: Scan) -> None:
+    def __init__(self, ledger: Ledger, *, rules: Callable[[], DatasetRules], scan: Scan) -> None:
+        """Take the ledger, what reads the rules in force, and the scan."""
         self._ledger = ledger
         self._rules = rules
         self.scan = scan
 
     def decide(self, card: DatasetCard, scan: ScanResult) -> Approval:
-        """Approve a version by rule, let it wait for a reviewer, or quarantine it."""
-        return self._rules.decide(card, scan)
+        """Approve a version by the rules in force, let it wait for a reviewer, or quarantine it.
+
+        Raises:
+            PolicyError: The rules can't be read; then nothing is approved.
+        """
+        return self._rules().decide(card, scan)
 
     def record(self, changes: Sequence[Change]) -> None:
         """Put changes on record, all of them or none.

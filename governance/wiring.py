@@ -30,7 +30,7 @@ from core.tables.table_answerer import TableAnswerer
 from core.tables.table_store import open_tables
 from governance.agents import AgentDraft
 from governance.dataset_jobs import DatasetJobs
-from governance.dataset_rules import load_dataset_rules
+from governance.dataset_rules import DatasetRulesFile
 from governance.dataset_scan import DatasetScanner
 from governance.datasets import DatasetGate
 from governance.dialogue import Dialogue
@@ -159,7 +159,7 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
         clock=utc_now,
         tables=tables,
         cards=cards,
-        gate=DatasetGate(records.ledger, rules=load_dataset_rules(), scan=DatasetScanner()),
+        gate=DatasetGate(records.ledger, rules=DatasetRulesFile(), scan=DatasetScanner()),
     )
     uploads = settings.data_folder / "uploads"
     return Workbench(

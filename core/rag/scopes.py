@@ -1,6 +1,6 @@
 """Remembers what was worked out for a list of ids, since the same thousands are asked for again with each question."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
 Kept = TypeVar("Kept")
@@ -12,11 +12,11 @@ class Scopes(Generic[Kept]):
     def __init__(self, most: int) -> None:
         """Take how many lists are remembered; with one more, all are forgotten."""
         self._most = most
-        self._kept: dict[tuple[str, ...], Kept] = {}
+        self._kept: dict[tuple[tuple[str, ...], Hashable], Kept] = {}
 
-    def of(self, ids: Sequence[str], make: Callable[[], Kept]) -> Kept:
-        """Return what was made for these ids, the same object each time; made now when it is not remembered."""
-        key = tuple(ids)
+    def of(self, ids: Sequence[str], make: Callable[[], Kept], *, beside: Hashable = None) -> Kept:
+        """Return what was made for these ids and what counts `beside` them, the same each time; made when it is new."""
+        key = tuple(ids), beside
         found = self._kept.get(key)
         if found is None:
             found = make()

@@ -8,6 +8,7 @@ def test_same_list_gives_the_same_object() -> None:
     first = scopes.of(["a", "b"], lambda: [1])
     assert scopes.of(("a", "b"), lambda: [2]) is first
     assert scopes.of(["b", "a"], lambda: [2]) == [2]
+    assert scopes.of(["a", "b"], lambda: [3], beside="today") == [3]
 
 
 def test_what_is_empty_is_remembered_too() -> None:
