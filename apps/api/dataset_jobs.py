@@ -12,7 +12,7 @@ from apps.api.dependencies import Acting, Bench
 from apps.api.errors import DOCUMENTED, ErrorAnswer, not_found_if_unknown
 from core.config import Settings
 from core.datasets.card import Category, DatasetCard, LegalBasis, Tier, id_of, slug_of
-from core.datasets.ingest.download import Download, Limits, download
+from core.datasets.ingest.download import Download, download, limits_of
 from core.errors import DatasetError
 from governance.dataset_jobs import JobView
 from governance.dataset_uploads import Upload
@@ -154,9 +154,8 @@ def _fetch(address: str, upload: Upload, settings: Settings) -> Download | None:
     """Fetch what an address names into the folder of an upload; None for no address."""
     if not address:
         return None
-    limits = Limits(settings.max_upload_mb << 20, settings.import_timeout_s, settings.import_private_addresses)
     try:
-        return download(address, upload.folder, limits)
+        return download(address, upload.folder, limits_of(settings))
     except DatasetError as exc:
         raise InputError(str(exc)) from exc
 
@@ -168,7 +167,7 @@ def card_of(new: NewDataset, actor: Actor, *, fetched: Download | None = None) -
         InputError: A field is missing or malformed; all problems are named.
     """
     names = [PurePosixPath(each.filename or "").name for each in new.files]
-    origin = f"{fetched.url} (sha256:{fetched.sha256})" if fetched else ""
+    origin = fetched.origin if fetched else ""
     if fetched:
         names.insert(0, fetched.path.name)
     listed = ", ".join(names[:NAMED_FILES]) + (

@@ -12,7 +12,7 @@ from rich.table import Table
 from apps.commands.ingest_bar import IngestBar
 from apps.commands.opening import err, opened_records, opened_workbench, out
 from core.datasets.catalog import get_dataset, list_chunks, list_datasets
-from core.datasets.ingest.download import Limits, is_address
+from core.datasets.ingest.download import is_address, limits_of
 from core.datasets.ingest.executor import open_executor
 from core.datasets.ingest.naming import source_from, sources_at
 
@@ -94,7 +94,7 @@ def erase_subject(
         erased = workbench.datasets.erase_texts(texts, dataset_ids=dataset)
     for each in erased:
         out.print(f"{each.dataset_id}: {each.chunks} chunks and {each.rows} table rows", highlight=False)
-        if each.path:
+        if each.path and Path(each.path).exists():  # uploads are gone once they were added
             out.print(f"  Its files in {each.path} are as they were; they are refused until the text is out of them.")
         if each.in_card:
             out.print("  [yellow]Its card holds the text too[/]: change the card and add the dataset again.")
@@ -116,7 +116,7 @@ def _found(
     given: Sequence[str], folder: Path, settings: "Settings", said: dict[str, str]
 ) -> "list[tuple[list[Source], Path | None]]":
     """Return the datasets that each path or address means, and the collection that they make up, if any."""
-    limits = Limits(settings.max_upload_mb * 1_000_000, settings.import_timeout_s, settings.import_private_addresses)
+    limits = limits_of(settings)
     found: list[tuple[list[Source], Path | None]] = []
     for number, each in enumerate(given):
         if is_address(each):

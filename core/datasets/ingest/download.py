@@ -17,9 +17,11 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
+from core.config import Settings
 from core.errors import DatasetError
 
 MAX_REDIRECTS = 5
+MAX_URL_CHARS = 3_900  # in a card
 PIECE = 1 << 16  # bytes
 STEP_S = 20.0  # for one step, such as to connect or to get the next bytes
 _MOVED = (301, 302, 303, 307, 308)
@@ -35,6 +37,11 @@ class Limits:
     private: bool = False
 
 
+def limits_of(settings: Settings) -> Limits:
+    """Return what the settings let a download take."""
+    return Limits(settings.max_upload_mb << 20, settings.import_timeout_s, settings.import_private_addresses)
+
+
 @dataclass(frozen=True, slots=True)
 class Download:
     """A file that was fetched.
@@ -47,6 +54,11 @@ class Download:
     path: Path
     url: str
     sha256: str
+
+    @property
+    def origin(self) -> str:
+        """Say where it came from, and which bytes, as a card does."""
+        return f"{self.url[:MAX_URL_CHARS]} (sha256:{self.sha256})"
 
 
 def is_address(given: str) -> bool:

@@ -68,8 +68,7 @@ def source_from(url: str, folder: Path, limits: Limits, *, said: Mapping[str, st
     """
     fetched = download(url, folder, limits)
     [source], _ = sources_at(fetched.path, **said)
-    origin = f"{fetched.url[:3900]} (sha256:{fetched.sha256})"
-    return replace(source, card=source.card.model_copy(update={"source": origin}))
+    return replace(source, card=source.card.model_copy(update={"source": fetched.origin}))
 
 
 def _refuse_stated(path: Path, stated: bool) -> None:

@@ -122,8 +122,11 @@ def test_files_without_a_card_are_added_bad_rows_left_out_on_request_and_a_perso
     assert "line 4" in added
     erased = run("datasets", "erase-subject", "Xaver Quillfeather").output
     assert "harbour-fees: 2 chunks and 1 table rows" in erased
+    assert "are as they were" in erased
     assert "Quillfeather" not in run("datasets", "show", "harbour-fees").output
     assert "what was erased" in run("datasets", "add", str(path), "--licence", "CC0-1.0", "--skip-bad", code=1).output
+    path.unlink()
+    assert "are as they were" not in run("datasets", "erase-subject", "Ann Bee").output
     run("datasets", "remove", "harbour-fees")
 
 
