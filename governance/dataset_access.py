@@ -13,7 +13,7 @@ from sqlalchemy import Row, Select, Text, cast, func, select
 from sqlalchemy.orm import Session
 
 from core.datasets.states import RETRIEVABLE
-from core.rag.scopes import Scopes
+from core.scopes import Scopes
 from core.store.database import Store
 from core.store.tables import Dataset, DatasetVersion
 from governance.dataset_rules import DatasetRules

@@ -11,7 +11,7 @@ from datetime import date
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from core.rag.scopes import Scopes
+from core.scopes import Scopes
 from core.store.tables import Dataset
 
 FEW = 100  # datasets that the database is asked for by name

@@ -16,9 +16,9 @@ from core.rag.embedding import DIMENSIONS, Embedder, Vectors
 from core.rag.fusion import fuse_scores
 from core.rag.held_vectors import best_rows
 from core.rag.lexical import LexicalIndex, open_lexical
-from core.rag.scopes import Scopes
 from core.rag.vectors import VectorIndex, open_vectors
 from core.schema import Chunk
+from core.scopes import Scopes
 
 DEPTH = 100  # cards taken from each side
 DENSE_WEIGHT = 0.4  # of meaning: many questions name nothing but what stands in a cell, so that words tell more
@@ -114,6 +114,8 @@ class CardIndex:
         Raises:
             RetrievalError: An index can't be written.
         """
+        if not cards:
+            return
         chunks = [_as_chunk(card) for card in cards]
         parts = [card.parts() for card in cards]
         read = iter(self._embedder.embed([part for each in parts for part in each]))

@@ -19,8 +19,8 @@ import tantivy
 
 from core.config import Settings
 from core.errors import RetrievalError
-from core.rag.scopes import Scopes
 from core.schema import Chunk
+from core.scopes import Scopes
 
 WRITER_BYTES = 32_000_000
 HEADING_BOOST = 0.6  # how much a word in the heading counts beside the same word in the text

@@ -70,6 +70,7 @@ def test_only_given_datasets_are_found(cards: CardIndex) -> None:
 
 
 def test_card_is_replaced_and_removed(cards: CardIndex, settings: Settings, embedder: Embedder) -> None:
+    cards.add([])
     cards.add([CardText("bakery", "v2", "Observatory", "Telescopes and stars.", {})])
     again = open_cards(settings, embedder)
     assert found(again, "telescope")[0] == "bakery"

@@ -1,6 +1,6 @@
 """Tests for remembering what was worked out for lists of ids."""
 
-from core.rag.scopes import Scopes
+from core.scopes import Scopes
 
 
 def test_same_list_gives_the_same_object() -> None:
