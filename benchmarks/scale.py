@@ -131,7 +131,7 @@ def main() -> None:
         shown = (each.build_s, each.memory_mb, each.first[0], each.cpu, *each.alone, *each.at_once)
         print(f"{size:10}" + "".join(f"{value:11.1f}" for value in shown), flush=True)
     chosen.plot.parent.mkdir(parents=True, exist_ok=True)
-    chosen.plot.write_text(draw(figures), encoding="utf-8")
+    chosen.plot.write_text(draw(sorted(figures, key=lambda each: each.size)), encoding="utf-8")
     print(f"\nDrawn in {chosen.plot}.")
 
 
