@@ -163,6 +163,8 @@ def run(home: Path, sources: list[Source], *, workers: int) -> float:
     def follow(step: Progress) -> None:
         if step.stage in ("stored", "carded"):
             reached[step.stage], used[step.stage] = time.perf_counter() - start, _processor_s() - before
+        if step.done == step.total:
+            print(f"{step.stage:14} all {step.total} after {(time.perf_counter() - start) / 60:.1f} min", flush=True)
 
     with Memory() as memory, open_executor(workers=workers) as executor:
         outcome = manager.ingest_sources(sources, skip_bad=True, executor=executor, progress=follow)
