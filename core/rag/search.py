@@ -7,7 +7,9 @@ Of many datasets, cards say first which of them a question is about, and meaning
 searched in all, so that what a card does not say is found too.
 """
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from core.encoder.sentence_encoder import Vectors
 from core.rag.card_index import CardIndex
@@ -38,14 +40,21 @@ class ChunkSearch:
         self._embedder = embedder
         self._cards = cards
         self._two_levels_above = two_levels_above
+        self._turns = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="search")
 
     def search(self, query: str, versions: Mapping[str, str]) -> list[tuple[str, float]]:
         """Return (chunk id, cosine similarity) of all that either search found, best first.
+
+        As many queries are searched for at the same time as there are cores, the others in the order in which they
+        came: more threads only wait for one another, which takes a third more of the processor and twice the time.
 
         Args:
             query: What is searched for.
             versions: Dataset -> version; nothing else is scored.
         """
+        return self._turns.submit(self._search, query, versions).result()
+
+    def _search(self, query: str, versions: Mapping[str, str]) -> list[tuple[str, float]]:
         vector = self._embedder.embed([query])[0]
         near = self._shortlist(query, vector, versions)
         dense = dict(self._vectors.search(vector, versions=near, top_k=DEPTH))
