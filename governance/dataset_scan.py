@@ -10,8 +10,9 @@ share that was.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from core.datasets.scan import ScanResult
 from governance.rails import NamingRail
@@ -48,9 +49,9 @@ class DatasetScanner:
         self._secrets: Sequence[NamingRail] = (build_secrets_rail(),)
         self._injected: Sequence[NamingRail] = (build_retrieval_injection_rail(), build_exfiltration_rail())
 
-    def __reduce__(self) -> tuple[type["DatasetScanner"], tuple[()]]:
-        """Build the rails anew in another process; they hold functions that can't be sent."""
-        return DatasetScanner, ()
+    def __reduce__(self) -> tuple[Callable[[], "DatasetScanner"], tuple[()]]:
+        """Build the rails anew in another process, once; they hold functions that can't be sent."""
+        return _of_this_process, ()
 
     @property
     def rails(self) -> tuple[NamingRail, ...]:
@@ -76,6 +77,11 @@ class DatasetScanner:
             secrets=dict(secrets),
             unread=taken.cut,
         )
+
+
+@cache
+def _of_this_process() -> DatasetScanner:
+    return DatasetScanner()
 
 
 @dataclass(slots=True)

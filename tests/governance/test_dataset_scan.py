@@ -82,3 +82,7 @@ def test_result_names_what_looked():
 
 def test_scanner_can_be_sent_to_another_process():
     assert pickle.loads(pickle.dumps(SCAN))(["jo@example.com"]).personal == {"email": 1}
+
+
+def test_its_rails_are_built_once_in_each_process() -> None:
+    assert pickle.loads(pickle.dumps(SCAN)) is pickle.loads(pickle.dumps(SCAN))
