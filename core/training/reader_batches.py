@@ -15,8 +15,8 @@ from tokenizers import Tokenizer
 from torch.utils.data import DataLoader, Dataset
 
 from core.encoder.packing import pack_passage, tokenize
+from core.processes import as_is, end_with_parent
 from core.training.reader_data import Group
-from core.training.workers import as_is, end_with_parent
 
 _WIDTH = 8  # rows are padded to a multiple of it
 _JITTER = 24  # tokens: groups whose lengths differ by less may change places, so that each epoch batches anew

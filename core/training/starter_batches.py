@@ -13,11 +13,11 @@ import numpy as np
 from tokenizers import Tokenizer
 from torch.utils.data import DataLoader, Dataset
 
+from core.processes import as_is, end_with_parent
 from core.training.starter_data import KINDS, LATER_KINDS, build_conversation
 from core.training.starter_reading import Reading, load_reading
 from core.training.starter_sources import Sources, load_sources
 from core.training.starter_tokenizer import SPECIAL_TOKENS, Encoded, encode_turn
-from core.training.workers import as_is, end_with_parent
 
 COPY_SHARE = 0.3  # of the rows of the first windows: random tokens said twice, from which copying is learnt
 PADDING, PROMPT, OWN, DECIDING, OPENING, QUOTED, READ = range(7)  # what a token is to the loss

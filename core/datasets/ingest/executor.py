@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Literal, Protocol, TypeVar
 
 from core.errors import DatasetError
+from core.processes import end_with_parent
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -99,7 +100,8 @@ def open_executor(name: ExecutorName = "local", *, workers: int = 1) -> Iterator
     elif workers == 1:
         yield InThisProcess()
     else:
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
             yield WorkerProcesses(pool, workers=workers)
 
 

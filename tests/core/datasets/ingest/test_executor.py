@@ -1,5 +1,8 @@
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,35 @@ def test_worker_processes_give_results_in_order_and_a_dead_one_is_an_error() -> 
         assert list(executor.map(double, range(30))) == list(range(0, 60, 2))
         with pytest.raises(DatasetError, match="died"):
             list(executor.map(die, range(30)))
+
+
+def say_which(value: int) -> int:
+    time.sleep(0.2)
+    return os.getpid()
+
+
+READ = """
+from core.datasets.ingest.executor import open_executor
+from tests.core.datasets.ingest.test_executor import say_which
+
+if __name__ == "__main__":
+    with open_executor(workers=2) as executor:
+        for process in executor.map(say_which, range(1000)):
+            print(process, flush=True)
+"""
+
+
+def test_worker_processes_end_when_the_one_that_started_them_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "read.py").write_text(READ)
+    command = [sys.executable, str(tmp_path / "read.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."}) as reading:
+        assert reading.stdout is not None
+        workers = {int(reading.stdout.readline()) for _ in range(4)}
+        reading.kill()
+    until = time.monotonic() + 20
+    while any(Path(f"/proc/{each}").exists() for each in workers):
+        assert time.monotonic() < until, f"{workers} are still there"
+        time.sleep(0.1)
 
 
 def test_worker_processes_fill_the_same_indexes(tmp_path) -> None:

@@ -1,4 +1,4 @@
-"""What worker processes of a training share: they hand batches on as they are, and end with the training."""
+"""What worker processes share: they hand on what they made as it is, and end with the process that started them."""
 
 import multiprocessing
 import os
@@ -11,8 +11,8 @@ def as_is(made: Any) -> Any:
     return made
 
 
-def end_with_parent(_worker: int) -> None:
-    """End this process when the training is killed: a full pipe would keep it waiting for ever."""
+def end_with_parent(*_worker: int) -> None:
+    """End this process when the one that started it is killed: its pipes would keep it waiting for ever."""
     threading.Thread(target=_wait_for_parent, daemon=True).start()
 
 
