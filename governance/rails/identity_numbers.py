@@ -23,7 +23,7 @@ from typing import Any
 from core.schema import digest_of
 from governance.rails.fold import fold
 from governance.rails.pattern_rail import describe
-from governance.rails.required_words import lower_case, required_words
+from governance.rails.required_words import lower_case, may_match, required_words
 from governance.schema import Finding
 
 OWN_FORM = 0.3  # from this score on, a pattern of Presidio's describes more than a run of digits
@@ -81,7 +81,7 @@ class IdentityNumberRail:
         found = {
             Finding(self.name, number.category, score, start, end, describe(text[start:end], show=False))
             for number, words in zip(self._numbers, self._words, strict=True)
-            if not words or any(word in lowered for word in words)
+            if may_match(words, lowered)
             for start, end, score in number.matches(plain)
         }
         return sorted(found, key=lambda f: (f.start, -f.end, -f.score, f.category))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from core.schema import digest_of
 from governance.rails.fold import fold
-from governance.rails.required_words import lower_case, required_words
+from governance.rails.required_words import lower_case, may_match, required_words
 from governance.schema import Finding
 
 WINDOW = 64
@@ -51,7 +51,7 @@ class Rule:
 
     def may_match(self, lowered: str) -> bool:
         """Say whether a text, given in lower case, holds a word without which the rule finds nothing."""
-        return not self.words or any(word in lowered for word in self.words)
+        return may_match(self.words, lowered)
 
     def matches(self, text: str, start: int) -> Iterator[tuple[int, int, float]]:
         """Yield start, end and score of what this rule finds in a folded text, for spans from `start` on."""

@@ -34,6 +34,11 @@ def lower_case(text: str) -> str:
     return text.lower() if text.isascii() else text.lower().replace("i̇", "i").replace("ı", "i")
 
 
+def may_match(words: Sequence[str], lowered: str) -> bool:
+    """Say whether a text in `lower_case` holds one of the words that a pattern requires, or it requires none."""
+    return not words or any(word in lowered for word in words)
+
+
 def _best(found: Iterable[Words]) -> Words:
     enough = [words for words in found if min(map(len, words)) >= SHORTEST and len(words) <= MOST]
     return max(enough, key=lambda words: (min(map(len, words)), -len(words)), default=frozenset())

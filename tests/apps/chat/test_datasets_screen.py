@@ -7,7 +7,8 @@ from apps.chat.chat_screen import ChatScreen
 from apps.chat.datasets_screen import DatasetsScreen, draw_adding, size_text
 from apps.chat.frames import Sent, View
 from core.config import load_settings
-from core.datasets.card import DatasetCard
+from core.datasets.card import DatasetCard, slug_of
+from governance.dataset_jobs import JobView
 from governance.datasets import REVIEWED
 from governance.errors import AccessDenied, InputError
 from governance.schema import AgentView
@@ -80,15 +81,9 @@ def test_asking_opens_the_agent_that_uses_it_and_makes_one_where_there_is_none(
 def test_what_waits_leads_its_owner_to_the_reason_and_a_reviewer_to_the_decision(
     datasets: DatasetsScreen, live: Live, tmp_path: Path
 ) -> None:
-    jobs, bea, rex = live.workbench.jobs, live.people["bea"], live.people["rex"]
-    upload, notes = jobs.begin(bea), tmp_path / "notes.md"
+    jobs, bea, rex, notes = live.workbench.jobs, live.people["bea"], live.people["rex"], tmp_path / "notes.md"
     notes.write_text("".join(f"Write to person{n}@larkfield.example about place {n}.\n\n" for n in range(30)))
-    with notes.open("rb") as file:
-        upload.add("notes.md", file)
-    card = {"id": "guest-list", "title": "Guest list", "description": "Who comes.", "category": "Education"}
-    rest = {"licence": "unknown", "source": "written for a test", "tier": "internal", "labels": []}
-    job = jobs.start(bea, upload, DatasetCard.model_validate(card | rest), skip_bad=False)
-    _wait(live, job.id)
+    job = _added(live, notes, title="Guest list", skip_bad=False)
     view = View(dashboard="https://bench.example:8501/")
     reason = jobs.get(bea, job.id).reason
     assert reason
@@ -108,20 +103,27 @@ def test_what_waits_leads_its_owner_to_the_reason_and_a_reviewer_to_the_decision
 def test_files_of_which_nothing_can_be_read_are_named_and_others_asked_for(
     datasets: DatasetsScreen, live: Live, tmp_path: Path
 ) -> None:
-    jobs, bea, broken = live.workbench.jobs, live.people["bea"], tmp_path / "photo.pdf"
-    upload = jobs.begin(bea)
+    broken = tmp_path / "photo.pdf"
     broken.write_bytes(b"no PDF at all")
-    with broken.open("rb") as file:
-        upload.add("photo.pdf", file)
-    card = {"id": "broken", "title": "Broken", "description": "Nothing.", "category": "Education"}
-    rest = {"licence": "unknown", "source": "written for a test", "tier": "internal", "labels": []}
-    job = jobs.start(bea, upload, DatasetCard.model_validate(card | rest), skip_bad=True)
-    _wait(live, job.id)
-    page = datasets.job(bea, Sent(job=job.id), View()).job or ""
+    job = _added(live, broken, title="Broken", skip_bad=True)
+    page = datasets.job(live.people["bea"], Sent(job=job.id), View()).job or ""
     for words in ("What was uploaded holds no text", "Add other files", "Could not be read", "photo.pdf"):
         assert words in page
     assert "without what can't be read" not in page
-    jobs.cancel(bea, job.id)
+    live.workbench.jobs.cancel(live.people["bea"], job.id)
+
+
+def _added(live: Live, path: Path, *, title: str, skip_bad: bool) -> JobView:
+    """Add a file as bea does, and wait until its job is done."""
+    jobs, bea = live.workbench.jobs, live.people["bea"]
+    upload = jobs.begin(bea)
+    with path.open("rb") as file:
+        upload.add(path.name, file)
+    card = {"id": slug_of(title), "title": title, "description": "Who comes.", "category": "Education"}
+    rest = {"licence": "unknown", "source": "written for a test", "tier": "internal", "labels": []}
+    job = jobs.start(bea, upload, DatasetCard.model_validate(card | rest), skip_bad=skip_bad)
+    _wait(live, job.id)
+    return job
 
 
 def _wait(live: Live, job_id: str) -> None:
