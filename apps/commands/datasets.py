@@ -79,7 +79,7 @@ def add(
             for those, collection in found:
                 if collection is not None:
                     outcome.retired += workbench.datasets.retire_missing(collection, those)
-        _print_outcome(outcome)
+        _print_outcome(outcome, skip_bad=skip_bad)
     if outcome.refused:
         raise typer.Exit(1)
 
@@ -128,7 +128,7 @@ def _found(
     return found
 
 
-def _print_outcome(outcome: "Outcome") -> None:
+def _print_outcome(outcome: "Outcome", *, skip_bad: bool) -> None:
     for dataset_id, problems in outcome.problems.items():
         for problem in problems[:SHOWN_PROBLEMS]:
             out.print(f"[yellow]Left out[/] {dataset_id}: {escape(str(problem))}", highlight=False)
@@ -140,7 +140,7 @@ def _print_outcome(outcome: "Outcome") -> None:
         (len(outcome.added), f"added ({outcome.chunks:,} chunks)"),
         (len(outcome.unchanged), "unchanged"),
         (len(outcome.waiting), "waiting for a reviewer"),
-        (len(outcome.refused), "refused; --skip-bad leaves out what can't be read"),
+        (len(outcome.refused), "refused" if skip_bad else "refused; --skip-bad leaves out what can't be read"),
         (len(outcome.retired), "retired"),
     )
     said = [f"{count:,} {what}" for count, what in counts if count]

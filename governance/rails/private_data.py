@@ -70,7 +70,7 @@ _NAME = (
     r"(?:(?-i: [A-Z][\w-]+))?)"
 )
 _WHO = (
-    r"(?:colleagues?|co-?workers?|ex(?:-?(?:wife|husband|girlfriend|boyfriend))?|neighbou?rs?|boss|patients?|customers?|clients?|guests?|"
+    r"(?:colleagues?|co-?workers?|ex(?:-?(?:wife|husband|girlfriend|boyfriend))?|neighbou?rs?|boss|patients?|customers?|clients?|guests?(?! (?:wi-?fi|wlan|network|lounge|room|list)s?\b)|"
     r"employees?|tenants?|landlord|landlady|teacher|students?|pupils?|driver|donors?|"
     r"applicants?|members?|users?|subscribers?|residents?|judge|witness(?:es)?|journalist|actor|actress|singer|intern|staff|people|"
     r"persons?|women|woman|man|girl|boy|voters?|visitors?|passengers?|policy ?holders?|head of [a-z]+|chief [a-z]+ officer)"
@@ -97,7 +97,7 @@ _GIVE = (
     r"reveal|display|extract|export|compile|collect|e-?mail|fetch|search for|disclose|dump|output|write down|i (?:want|need|would like)|"
     r"can i (?:see|have|get)|do you (?:have|know))"
 )
-_LINK = r"(?:(?:,|,? and| or|/) [a-z-]+(?: [a-z-]+)?){0,3}? (?:of|from|belonging to|that belongs? to|about|on|in|for) "
+_LINK = r"(?:(?:,|,? and| or|/) [a-z-]+(?: [a-z-]+)?){0,3}? (?:of|from|belonging to|that belongs? to|(?:that|which) (?:is|are|stands?|appears?) (?:on|in)|about|on|in|for) "
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
+_HAND_OVER = r"(?:give|tell|show|read|send|reveal|whisper|say|spell|print|repeat|hand over|share)(?: (?:me|us|out))*(?: (?:the|all|full|current|real))*"
+_ACCESS = r"(?:log-?ins?|user ?names?|passwords?|credentials|api keys?|access codes?)\b(?! (?:rules?|polic|page|screen|form|reset|length|requirement|procedure|manager))"
 _GIVES = _compiled(rf"\b(?={_GIVE} )")
 _OUTSIDE = (
     r"(?:colleagues|co-?workers|patients?|customers?|clients?|guests?|tenants?|donors?|applicants?|subscribers?|users|residents|"
@@ -154,6 +156,11 @@ _ASKS: tuple[_Ask, ...] = (
     _Ask("health", SURE, _compiled(rf"\b(?:what|which) (?:{_HEALTH}|medicine|condition) (?:does|has|is) (?:{_NAME}|{_RELATED})")),
     _Ask("health", SURE, _compiled(rf"\b(?:is|has|does) (?:{_NAME}|(?:my|our) {_WHO}(?: \w+)?) (?:pregnant|ill|depressed|hiv[- ]positive|disabled|have (?:cancer|hiv|depression|aids|diabetes)|(?:been )?diagnosed)\b")),
     _Ask("health", SURE, _compiled(rf"\b(?:which|who) (?:of )?(?:our|my|the) (?:{_WHO})\w* (?:are|is|have|has|suffers? from|takes?) (?:pregnant|ill|hiv|aids|cancer|depression|depressed|disabled|diabetes|a mental illness|medication)")),
+    _Ask("health", SURE, _compiled(rf"\b(?:which|who of the) {_WHO} (?:on|in|at|of) (?:this |our |the )?(?:ward|room|bed|unit|floor|team|department|office|class|house)\b(?: [\w-]+){{0,2}}? (?:are|is|have|has|suffers? from) (?:pregnant|ill|hiv|aids|cancer|depression|depressed|disabled|diabet|epilep|addicted|a mental illness)")),
+    _Ask("personal", SURE, _compiled(r"\b(?:which (?:of (?:our|my|the) )?(?:employees?|colleagues?|co-?workers?|members of staff|applicants?)|who of (?:us|our|my|the)(?: [a-z]+)?|who (?:here|in (?:our|my|the) [a-z]+)) (?:is|are|belongs? to|voted?|votes?)(?: (?:in|a|the|members?|of|for|to))* (?:trade unions?|labou?r unions?|unions?|part(?:y|ies)|church|jewish|muslim|christian|gay|lesbian|trans(?:gender)?|homosexual)\b")),
+    _Ask("identifier", SURE, _compiled(rf"\b{_HAND_OVER} (?:admin(?:istrator)?|root|master|system) {_ACCESS}")),
+    _Ask("identifier", SURE, _compiled(rf"\b{_HAND_OVER} {_ACCESS}(?: and (?:the )?{_ACCESS})? (?:of|for|to) (?:the|our) (?:[a-z]+ )?(?:servers?|databases?|routers?|firewall|admin(?:istrator)?)\b")),
+    _Ask("pay", SURE, _compiled(rf"\b(?:what|which|how (?:much|high a)) (?:{_PAY}) (?:does|did|has) (?:{_NAME}|my {_WHO}\b)")),
     _Ask("pay", SURE, _compiled(rf"\b(?:how much|what) (?:does|do|is|did) (?:{_NAME}|(?:my|our|the) {_WHO}(?: \w+)?) (?:earn|make|paid|get paid|owe)\b")),
 )  # fmt: skip
 

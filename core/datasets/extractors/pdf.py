@@ -7,7 +7,7 @@ from typing import Any
 from pypdf import PdfReader
 from pypdf.errors import FileNotDecryptedError
 
-from core.datasets.extractors.serving import serve
+from core.datasets.extractors.serving import said_by, serve
 
 
 def read(path: str) -> Iterator[dict[str, Any]]:
@@ -22,7 +22,7 @@ def read(path: str) -> Iterator[dict[str, Any]]:
             text = page.extract_text()
             yield {"page": number, "text": text, "pictures": not text.strip() and _has_pictures(page)}
         except Exception as exc:  # noqa: BLE001 - whatever a damaged page raises, the others may be whole
-            yield {"page": number, "failed": f"{type(exc).__name__}: {exc}"[:300]}
+            yield {"page": number, "failed": said_by(exc)}
 
 
 def _has_pictures(page: Any) -> bool:

@@ -23,9 +23,15 @@ def serve(read: Callable[[str], Iterable[Any]]) -> None:
     except BrokenPipeError:
         return
     except BaseException as exc:  # noqa: BLE001 - a parser's panic is no Exception; it ends this file alone
-        reason = f"{type(exc).__name__}: {exc}"[:300]
+        reason = said_by(exc)
     _write({"end": reason})
     sys.stdout.flush()
+
+
+def said_by(exc: BaseException) -> str:
+    """Return what an error says; of Python's own errors, whose texts say little, the kind too."""
+    text = str(exc).strip()
+    return (text if text and type(exc).__module__ != "builtins" else f"{type(exc).__name__}: {text}")[:300]
 
 
 def _write(record: Any) -> None:

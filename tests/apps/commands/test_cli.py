@@ -117,6 +117,7 @@ def test_files_without_a_card_are_added_bad_rows_left_out_on_request_and_a_perso
     path.write_text("boat,owner,fee\nSeal,Xaver Quillfeather,5\nGull,Ann Bee,7\nBroken,1\n")
     refused = run("datasets", "add", str(path), "--licence", "CC0-1.0", code=1).output
     assert "line 4" in refused
+    assert "1 refused; --skip-bad" in refused
     added = run("datasets", "add", str(path), "--licence", "CC0-1.0", "--skip-bad").output
     assert "1 added" in added
     assert "line 4" in added
@@ -124,7 +125,9 @@ def test_files_without_a_card_are_added_bad_rows_left_out_on_request_and_a_perso
     assert "harbour-fees: 2 chunks and 1 table rows" in erased
     assert "are as they were" in erased
     assert "Quillfeather" not in run("datasets", "show", "harbour-fees").output
-    assert "what was erased" in run("datasets", "add", str(path), "--licence", "CC0-1.0", "--skip-bad", code=1).output
+    again = run("datasets", "add", str(path), "--licence", "CC0-1.0", "--skip-bad", code=1).output
+    assert "what was erased" in again
+    assert "; --skip-bad" not in again
     path.unlink()
     assert "are as they were" not in run("datasets", "erase-subject", "Ann Bee").output
     run("datasets", "remove", "harbour-fees")

@@ -48,6 +48,11 @@ def test_a_password_is_told(tmp_path: Path, reading) -> None:
     assert reading(tmp_path / "b.pdf").texts == ["Secret."]
 
 
+def test_a_file_cut_short_is_told_in_words(write) -> None:
+    with pytest.raises(DatasetError, match=r"no readable \.pdf file: (?!\w*Error)\w+"):
+        list(read_parts(write("cut.pdf", build_pdf(["A page."])[:40])))
+
+
 def test_pages_beyond_the_limit_and_loops_of_pages_are_refused(write, monkeypatch) -> None:
     monkeypatch.setattr(pdf, "MAX_PAGES", 2)
     with pytest.raises(DatasetError, match="has 3 pages; at most 2"):
