@@ -19,6 +19,10 @@ from benchmarks.fusion import DATA, keeping
 from benchmarks.ingest import open_catalog
 from benchmarks.machine import describe_machine
 from core.config import Settings
+from core.datasets.collections import read_collection
+from core.datasets.ingest.cards import card_of
+from core.datasets.ingest.reading import Task, read_whole
+from core.datasets.ingest.sources import Source, look_at
 from core.rag.card_index import DENSE_WEIGHT, DEPTH, CardText, open_cards
 from core.rag.embedding import Embedder, Vectors
 from core.rag.fusion import fuse_scores
@@ -95,38 +99,32 @@ def recall(questions: Sequence[Question], orders: Sequence[Sequence[str]], at: i
 
 
 def load_cards(catalog: Path) -> list[CardText]:
-    """Return the card of every table of the catalog."""
-    csv.field_size_limit(2**27)
+    """Return the card of every table of the catalog, as an ingest makes it of the table's chunks."""
     cards = []
-    for row in _index(catalog):
-        with (catalog / row["path"]).open(newline="", encoding="utf-8", errors="replace") as file:
-            reader = csv.reader(file)
-            header, rows = next(reader, []), list(reader)
-        columns = {name: _different([line[n] for line in rows if n < len(line)]) for n, name in enumerate(header)}
-        cards.append(CardText(row["dataset_id"], "v1", row["title"], row["description"], columns))
-    return cards
+    for path, card in read_collection(catalog):
+        source = Source(card, path)
+        read = read_whole(Task(source, look_at(source), "v1", skip_bad=True, tables=None))
+        cards.append(card_of(card.title, card.description, (cut.chunk for cut in read.cuts)))
+    return [card for card in cards if card is not None]
 
 
 def load_questions(catalog: Path, count: int) -> tuple[list[Question], list[Question]]:
     """Return questions that choose and questions that report, about different tables."""
-    ids = {row["source_path"]: row["dataset_id"] for row in _index(catalog) if row["collection"] == "wtq"}
+    known = {path.relative_to(catalog).as_posix(): card.id for path, card in read_collection(catalog)}
+    tables = {row["source_path"]: row for row in _index(catalog) if row["collection"] == "wtq"}
     with (DATA / "qa" / "wikitablequestions_train.tsv").open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE) if row["context"] in ids]
+        rows = [row for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE) if row["context"] in tables]
     random.Random(1).shuffle(rows)
     halves: tuple[list[Question], list[Question]] = ([], [])
     for row in rows:
-        dataset_id = ids[row["context"]]
-        halves[int(dataset_id[1:]) % 2].append((row["utterance"], dataset_id))
+        table = tables[row["context"]]
+        halves[int(table["dataset_id"][1:]) % 2].append((row["utterance"], known[table["path"]]))
     return halves[0][:count], halves[1][:count]
 
 
 def _index(catalog: Path) -> list[dict[str, str]]:
     with (catalog / "index.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
-
-
-def _different(values: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(value.strip() for value in values if value.strip()))
 
 
 if __name__ == "__main__":

@@ -15,12 +15,13 @@ from core.config import Settings
 from core.rag.embedding import DIMENSIONS, Embedder, Vectors
 from core.rag.fusion import fuse_scores
 from core.rag.held_vectors import best_rows
-from core.rag.lexical import LexicalIndex, open_lexical
+from core.rag.lexical import LexicalIndex
 from core.rag.vectors import VectorIndex, open_vectors
 from core.schema import Chunk
 from core.scopes import Scopes
 
 DEPTH = 100  # cards taken from each side
+IN_HEADING = 0.3  # what a word of title or columns counts more, beside one that stands anywhere on the card
 DENSE_WEIGHT = 0.4  # of meaning: many questions name nothing but what stands in a cell, so that words tell more
 # Words that many questions of WikiTableQuestions hold, most first: they say what is asked more than what it is about.
 _IN_MOST = """
@@ -190,7 +191,7 @@ def open_cards(settings: Settings, embedder: Embedder) -> CardIndex:
     Raises:
         RetrievalError: A folder or the server can't be used.
     """
-    lexical = open_lexical(settings, name="cards", weights=ASKED)
+    lexical = LexicalIndex(settings.data_folder / "cards", weights=ASKED, heading=IN_HEADING)
     return CardIndex(open_vectors(settings, collection="cards"), lexical, embedder)
 
 

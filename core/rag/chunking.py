@@ -16,7 +16,7 @@ from core.schema import Chunk, digest_of
 MAX_WORDS = 160
 ROW_WORDS = 120
 ABOUT = "About this table"
-FORMAT = 5  # raise it when the same file gives other chunks or vectors: every dataset is then ingested again
+FORMAT = 6  # raise it when the same file gives other chunks, vectors or cards: every dataset is then ingested again
 
 
 @dataclass(frozen=True, slots=True)

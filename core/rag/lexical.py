@@ -23,7 +23,7 @@ from core.schema import Chunk
 from core.scopes import Scopes
 
 WRITER_BYTES = 32_000_000
-HEADING_BOOST = 0.6  # how much a word in the heading counts beside the same word in the text
+HEADING_BOOST = 0.6
 MAX_TERMS = 64
 SCOPES = 4  # lists of versions whose filter is remembered
 _STOPPED = """
@@ -87,8 +87,17 @@ class _Snapshot:
 class LexicalIndex:
     """Words of chunks, searched within given versions."""
 
-    def __init__(self, folder: Path, *, weights: Mapping[str, float] | None = None) -> None:
-        """Open the index in a folder; `weights` say how much some words count in a query, where others count 1."""
+    def __init__(
+        self, folder: Path, *, weights: Mapping[str, float] | None = None, heading: float = HEADING_BOOST
+    ) -> None:
+        """Open the index in a folder.
+
+        Args:
+            folder: Made when it does not exist.
+            weights: How much some words count in a query, where others count 1.
+            heading: How much a word in the heading counts beside the same word in the text.
+        """
+        self._fields = (("text", 1.0), ("heading", heading))
         self._lock = threading.Lock()
         self._commit = folder / "meta.json"  # tantivy writes it anew with each commit
         self._seen: _Snapshot | None = None
@@ -181,7 +190,7 @@ class LexicalIndex:
         query = tantivy.Query
         words = [
             (tantivy.Occur.Should, query.boost_query(query.term_query(self._schema, field, term), boost * counted))
-            for field, boost in (("text", 1.0), ("heading", HEADING_BOOST))
+            for field, boost in self._fields
             for term, counted in ((term, times * self._weights.get(term, 1.0)) for term, times in terms.items())
         ]
         return query.boolean_query([*within, (tantivy.Occur.Must, query.boolean_query(words))])
@@ -194,15 +203,13 @@ class LexicalIndex:
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
 
 
-def open_lexical(
-    settings: Settings, *, name: str = "lexical", weights: Mapping[str, float] | None = None
-) -> LexicalIndex:
-    """Open the index in the data folder; `name` names another one, such as that of cards, with weights of its own.
+def open_lexical(settings: Settings) -> LexicalIndex:
+    """Open the index of chunks in the data folder.
 
     Raises:
         RetrievalError: The folder can't be used, or holds another index.
     """
-    return LexicalIndex(settings.data_folder / name, weights=weights)
+    return LexicalIndex(settings.data_folder / "lexical")
 
 
 def _schema() -> tantivy.Schema:

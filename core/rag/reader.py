@@ -38,7 +38,8 @@ class Features:
         lacks: 1 when the question asks for a number, date, person, place or reason and the sentence has none.
         similarity: Between question and passage, from the embedder.
         unknown: 1 when the question names a number or a code ("2031", "LC-500") that neither passage nor headings hold,
-            or the sentence says another number in its place.
+            or the sentence says another number in its place; else the share of the names that it says ("Tesla") which
+            they don't hold.
         meaning: Cosine between question and sentence, from the sentence encoder.
         late: Sentences before it in the passage, up to LATEST.
     """
@@ -118,6 +119,8 @@ _ASKS = tuple(
 _KIND = re.compile(r"\b(?:cost|costs|price|prices|priced|expensive|cheap)\b", re.I)  # said by the amount itself
 _NAMED = re.compile(r"[^\W_](?:[\w.,:/-]*\w)?")
 _MARKS = re.compile(r"[,._:/-]")
+_WORDS = re.compile(r"[^\W\d_]+")
+_NAME = re.compile(r"(?<=[^.?!:\s] )[\"“‘'(]?([A-ZÀ-ÖØ-Þ][^\W\d_]+)")
 _COUNTED = re.compile(
     r"\b(?!(?:about|after|and|around|before|during|every|for|from|least|most|only|over|since|than|under|until|with|within)\b)"
     r"([^\W\d_]{3,})\s+(\d[\d.,:/-]*)"
@@ -204,6 +207,7 @@ class Reader:
             ]
             lacks = [float(not is_asked) for is_asked in fields_asked]
         unknown = misses(question, context, sentences)
+        unnamed = names_missed(question, f"{context} {' '.join(sentences)}")
         headings = _overlap(asked.weights, frozenset(self._lexical.terms(context)))
         total = sum(asked.weights.values()) or 1.0
         best = max((_mass(asked, overlap) for overlap in found), default=0.0) or 1.0
@@ -215,7 +219,7 @@ class Reader:
                 lead=_mass(asked, own) / best,
                 lacks=lacking,
                 similarity=similarity,
-                unknown=float(elsewhere),
+                unknown=1.0 if elsewhere else unnamed,
                 meaning=meaning,
                 late=min(place, LATEST),
             )
@@ -281,6 +285,20 @@ def misses(question: str, context: str, sentences: Sequence[str]) -> list[bool]:
         return [True] * len(sentences)
     counted = _COUNTED.findall(asked.lower())
     return [any(_counts_otherwise(sentence.lower(), *each) for each in counted) for sentence in sentences]
+
+
+def names_missed(question: str, passage: str) -> float:
+    """Return the share of the names in the question's last line that a passage does not hold, 0..1.
+
+    A name begins with a capital letter within a sentence. One that goes on otherwise, as "Canadian" for "Canada" does,
+    counts as held.
+    """
+    asked = question.strip().rsplit("\n", 1)[-1]
+    names = {each.lower() for each in _NAME.findall(asked)}
+    words = {each.lower() for each in _WORDS.findall(passage)}
+    starts = {each[:PREFIX] for each in words if len(each) >= PREFIX}
+    missed = [each for each in names if each not in words and each[:PREFIX] not in starts]
+    return len(missed) / max(len(names), 1)
 
 
 def _counts_otherwise(sentence: str, word: str, number: str) -> bool:

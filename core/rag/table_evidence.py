@@ -19,7 +19,8 @@ from core.tables.table_store import TableStore
 from core.tables.words import plain
 
 ROWS_NAMED = 12
-LEAST_BELONGING = 0.5  # stricter than the model's own threshold: here a question may be about anything
+LEAST_BELONGING = 0.7  # stricter than the model's own threshold: here a question may be about anything
+RUNS = ("consecutive", "consecutively", "in a row", "streak", "straight")  # of rows, which no plan counts
 
 _log = logging.getLogger(__name__)
 
@@ -80,14 +81,17 @@ class TableEvidence:
 
 
 def is_given(question: str, answer: TableAnswer) -> bool:
-    """Return whether an answer is sure enough where a question may be about anything.
+    """Return whether an answer is sure enough where a question may be about anything, and more than one cell says.
 
     The query, with the table's name in it, has to hold each number of the question too, such as a year.
     """
     used = set(plain(answer.sql).split())
     numbers = (word for word in plain(question).split() if word[0].isdigit())
-    computes = asks_to_compute(Question(question))
-    return computes and answer.belonging >= LEAST_BELONGING and all(number in used for number in numbers)
+    asked = Question(question)
+    is_cell = answer.plan.operation in ("list", "sum", "mean") and len(answer.rows) == 1
+    if is_cell or asked.says(*RUNS) or not asks_to_compute(asked):
+        return False
+    return answer.belonging >= LEAST_BELONGING and all(number in used for number in numbers)
 
 
 def _rows(rows: tuple[int, ...]) -> str:

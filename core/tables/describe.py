@@ -40,14 +40,15 @@ _COMPARED = {
 }
 
 
-def describe(plan: Plan, frame: Frame, values: Sequence[str | float]) -> str:
-    """Return one sentence: what was asked of the table, and the values."""
+def describe(plan: Plan, frame: Frame, values: Sequence[str | float], *, of_table: bool = True) -> str:
+    """Return one sentence: what was asked of the table, by its title unless `of_table` is off, and the values."""
     sides = [_condition(c, frame) for c in plan.either]
     conditions = [_condition(c, frame) for c in plan.where]
     compares = plan.operation.startswith("difference")
     if sides and not compares:
         conditions.append(" or ".join(sides))
-    text = _FORMS[plan.operation].format(
+    form = _FORMS[plan.operation]
+    text = (form if of_table else form.replace(" of {table}", "")).format(
         table=frame.title,
         column=_line(plan.column or ""),
         by=_line(plan.by or ""),

@@ -1,4 +1,8 @@
-"""Chooses among the plans of a question, and says how sure that is: three log-linear models over named features."""
+"""Chooses among the plans of a question, and says how sure that is.
+
+Three log-linear models over named features weigh plans, and say whether the question is about the table at all; a
+cross-encoder reads the likeliest answers again.
+"""
 
 import json
 import math
@@ -10,9 +14,11 @@ from pathlib import Path
 from core.errors import ModelError
 from core.tables.candidates import Candidate
 from core.tables.features import features_of, operation_of, parts_of
+from core.tables.plan_reading import MOST_READ, READER, PlanReader, join_scores
 from core.tables.reading import Features, Part, Reading
 
 CARD = "model.json"
+MOST_SCORED = 8.0  # what the reader's score is taken to be at most
 WEIGHT_OF_BELONGING = 0.4
 BELONGS = (
     "uncovered",
@@ -61,7 +67,7 @@ class Ranker:
     """Weighs plans with the weights of a folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Read the weights.
+        """Read the weights; those of what reads plans are loaded at first use.
 
         Raises:
             ModelError: They are missing or can't be read.
@@ -75,38 +81,59 @@ class Ranker:
             self._least_belonging = float(card["least_belonging"])
         except (OSError, KeyError, TypeError, ValueError) as exc:
             raise ModelError(f"The weights for table questions can't be read in {folder}: {exc}.") from exc
+        self._reader = PlanReader(folder / READER)
 
     def may_belong(self, reading: Reading) -> bool:
-        """Return whether any plan may reach the belonging that an answer needs; told without making one."""
+        """Return whether features of any plan may reach the belonging that an answer needs; told without making one."""
         if reading.mentions:
             return True
         one_step = weigh(step_features(reading), self._steps)
         return most_belonging(reading, one_step, self._belongs) >= self._least_belonging - 1e-9
 
     def choose(self, reading: Reading, candidates: Sequence[Candidate]) -> Choice | None:
-        """Return the best plan; None where there is none."""
+        """Return the best plan; None where there is none, or where the likeliest can't be about the table."""
         if not candidates:
             return None
-        top = choose_answer(candidates, weigh_plans(reading, candidates, self._plans))
-        best = candidates[top.place]
+        answers = rank_answers(candidates, weigh_plans(reading, candidates, self._plans))
         one_step = weigh(step_features(reading), self._steps)
-        belonging = weigh(belonging_features(features_of(reading, best), one_step), self._belongs)
+        if self._belonging(reading, answers[0].best, one_step, MOST_SCORED) < self._least_belonging:
+            return None  # whatever the reader says
+        top = read_again(answers, self._reader.score(reading.question.text, reading.frame, [a.best for a in answers]))
+        belonging = self._belonging(reading, top.best, one_step, top.score)
         is_sure = sureness(top.margin, belonging) >= self._least_sureness and belonging >= self._least_belonging
-        return Choice(best, top.probability, belonging, is_sure and not counts_beside_a_number(reading, best))
+        return Choice(top.best, top.probability, belonging, is_sure and not counts_beside_a_number(reading, top.best))
+
+    def _belonging(self, reading: Reading, best: Candidate, one_step: float, score: float) -> float:
+        return weigh(belonging_features(features_of(reading, best), one_step, score), self._belongs)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One of the answers that plans yield.
+
+    Attributes:
+        best: The likeliest of the plans that yield it.
+        probability: Of all of them together, by their features.
+    """
+
+    best: Candidate
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)
 class Top:
-    """The likeliest answer.
+    """The likeliest answer, once plans were read.
 
     Attributes:
-        place: Of the best of the plans that yield it.
-        margin: How much likelier it is than the next answer.
+        best: The likeliest of the plans that yield it.
+        margin: How much likelier the answer is than the next.
+        score: What the reader says of the plan.
     """
 
-    place: int
+    best: Candidate
     probability: float
     margin: float
+    score: float
 
 
 def weigh(features: Mapping[str, float], weights: Mapping[str, float]) -> float:
@@ -132,20 +159,28 @@ def weigh_plans(reading: Reading, candidates: Iterable[Candidate], weights: Mapp
     return scores
 
 
-def choose_answer(candidates: Sequence[Candidate], scores: Sequence[float]) -> Top:
-    """Return the answer that the plans, weighed by their scores, yield most."""
+def rank_answers(candidates: Sequence[Candidate], scores: Sequence[float]) -> list[Answer]:
+    """Return the answers that the plans, weighed by their scores, yield most; likeliest first."""
     highest = max(scores)
     shares = [math.exp(score - highest) for score in scores]
     whole = sum(shares)
-    by_answer: dict[frozenset[str], float] = defaultdict(float)
     keys = {values: answer_key(values) for values in {candidate.outcome.values for candidate in candidates}}
-    answers = [keys[candidate.outcome.values] for candidate in candidates]
-    for answer, share in zip(answers, shares, strict=True):
-        by_answer[answer] += share / whole
-    best = max(by_answer, key=lambda answer: by_answer[answer])
-    place = max((n for n, answer in enumerate(answers) if answer == best), key=lambda n: scores[n])
-    second = max((p for answer, p in by_answer.items() if answer != best), default=0.0)
-    return Top(place, by_answer[best], by_answer[best] - second)
+    places: dict[frozenset[str], list[int]] = defaultdict(list)
+    for place, candidate in enumerate(candidates):
+        places[keys[candidate.outcome.values]].append(place)
+    answers = [
+        Answer(candidates[max(own, key=lambda n: scores[n])], sum(shares[n] for n in own) / whole)
+        for own in places.values()
+    ]
+    return sorted(answers, key=lambda answer: -answer.probability)[:MOST_READ]
+
+
+def read_again(answers: Sequence[Answer], scores: Sequence[float]) -> Top:
+    """Return the likeliest answer by its probability and the reader's score of its plan."""
+    joined = join_scores([answer.probability for answer in answers], scores)
+    first, *rest = sorted(range(len(answers)), key=lambda n: -joined[n])
+    second = joined[rest[0]] if rest else 0.0
+    return Top(answers[first].best, joined[first], joined[first] - second, scores[first])
 
 
 def answer_key(values: Iterable[str | float]) -> frozenset[str]:
@@ -160,13 +195,15 @@ def step_features(reading: Reading) -> Features:
     return dict.fromkeys(("one", *names, f"starts={words[0] if words else ''}", *words, *reading.pairs), 1.0)
 
 
-def belonging_features(features: Features, one_step: float) -> Features:
-    """Return what says whether one operation on the table answers a question, from the chosen plan's features."""
-    return {"one": 1.0, "one step": one_step} | {name: features[name] for name in BELONGS if name in features}
+def belonging_features(features: Features, one_step: float, score: float) -> Features:
+    """Return what says whether one operation on the table answers a question, from the chosen plan and its score."""
+    read = max(min(score / MOST_SCORED, 1.0), -1.0)
+    shared = {name: features[name] for name in BELONGS if name in features}
+    return {"one": 1.0, "one step": one_step, "read": read} | shared
 
 
 def most_belonging(reading: Reading, one_step: float, weights: Mapping[str, float]) -> float:
-    """Return what the belonging of no plan exceeds, for a question that mentions nothing of the table."""
+    """Return what the belonging of no plan exceeds, its reading left out, for a question that mentions nothing."""
     content = [reading.question.stems[n] for n in reading.content]
     said = sum(stem in reading.said_at_all for stem in content)
     named = max((share for share, _ in reading.named.values()), default=0.0)

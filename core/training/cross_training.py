@@ -18,7 +18,7 @@ from core.encoder.cross_encoder import passage_rows, question_row
 from core.encoder.sentence_encoder import Row
 from core.errors import TrainingError
 from core.training.checkpoints import load_checkpoint, save_checkpoint
-from core.training.cross_data import Written, drop_some
+from core.training.cross_data import Written, WrittenGroups, drop_some
 from core.training.cross_model import CrossModel
 from core.training.reader_data import Group
 
@@ -77,9 +77,9 @@ def train_cross(
     tokenizer: Tokenizer,
     recipe: CrossRecipe,
     *,
-    written: Written,
     checkpoint: Path,
     progress: Callable[[str], None],
+    written: Written | None = None,
     measure: Callable[[], str] | None = None,
 ) -> dict[str, Any]:
     """Train in place, from the checkpoint where there is one; return what the card says of it.
@@ -89,9 +89,9 @@ def train_cross(
         groups: What it learns from, beside written passages.
         tokenizer: MiniLM's.
         recipe: Shape and schedule.
-        written: The written passages.
         checkpoint: File that is written every few minutes.
         progress: Gets a line every 25 steps.
+        written: The written passages.
         measure: Says how good the model is; asked with every checkpoint.
 
     Raises:
@@ -107,12 +107,12 @@ def train_cross(
     random = Random(f"{recipe.seed}/{step}")  # noqa: S311 - training data, not secrets
     read = saved = time.monotonic()
     began = read - spent  # as if there had been no break
-    passages = written.read()
+    passages = written.read() if written else WrittenGroups([], [])
     order, losses = list[int](), list[float]()
     model.train()
     while (done := _done(recipe, step, time.monotonic() - began)) < 1:
         now = time.monotonic()
-        if now - read > _READ_AGAIN_S:
+        if written and now - read > _READ_AGAIN_S:
             passages, read = written.read(), now
         for each in optimizer.param_groups:
             each["lr"] = each["highest"] * min(1.0, (done + 1e-3) / recipe.warm_up) * max(0.01, 1 - done)

@@ -1,9 +1,9 @@
 """Trains what chooses a plan for a question about a table: `python -m core.training.tables_fit SOURCE OUTPUT`.
 
 A log-linear model learns from answers alone: plans that yield the right answer share the credit; a second one learns
-from a question's words whether any plan does. On questions about further tables a third one learns to tell those that
-some plan answers from those that none does and from questions put to others' tables, and both thresholds are chosen.
-Nothing of the tables for reports is used.
+from a question's words whether any plan does. On questions about further tables, their likeliest plans read by what
+`core.training.plans_run` trained, a third one learns to tell those that some plan answers from those that none does and
+from questions put to others' tables, and both thresholds are chosen. Nothing of the tables for reports is used.
 """
 
 import argparse
@@ -23,14 +23,17 @@ from numpy.typing import NDArray
 
 from core.tables.candidates import Candidate, build_candidates
 from core.tables.features import features_of
+from core.tables.plan_reading import READER, PlanReader
 from core.tables.ranker import (
     CARD,
     belonging_features,
-    choose_answer,
     counts_beside_a_number,
+    rank_answers,
+    read_again,
     step_features,
     sureness,
     weigh,
+    weigh_plans,
 )
 from core.tables.reading import Features
 from core.training.tables_data import TableQuestion, is_one_operation, is_right, load_table_questions
@@ -200,22 +203,24 @@ class Chosen:
     is_declined: bool
 
 
-def choose(question: TableQuestion, weights: Mapping[str, float], steps: Mapping[str, float]) -> Chosen | None:
-    """Return what weights choose for a question; None where the grammar offers nothing."""
-    candidates = candidates_of(question)
+def choose(
+    question: TableQuestion, weights: Mapping[str, float], steps: Mapping[str, float], reader: PlanReader
+) -> Chosen | None:
+    """Return what weights and the reader choose for a question; None where the grammar offers nothing."""
+    candidates, reading = candidates_of(question), question.reading
     if not candidates:
         return None
-    features = [features_of(question.reading, candidate) for candidate in candidates]
-    top = choose_answer(candidates, [weigh(each, weights) for each in features])
-    best = candidates[top.place]
+    answers = rank_answers(candidates, weigh_plans(reading, candidates, weights))
+    top = read_again(answers, reader.score(question.text, question.frame, [a.best for a in answers]))
     hits = [c for c in candidates if is_right(c.outcome.values, question.answer)]
+    one_step = weigh(step_features(reading), steps)
     return Chosen(
-        belonging_features(features[top.place], weigh(step_features(question.reading), steps)),
+        belonging_features(features_of(reading, top.best), one_step, top.score),
         top.margin,
-        right=best in hits,
+        right=top.best in hits,
         reached=bool(hits),
-        near=any(is_one_operation(c, question.reading) for c in hits),
-        is_declined=counts_beside_a_number(question.reading, best),
+        near=any(is_one_operation(c, reading) for c in hits),
+        is_declined=counts_beside_a_number(reading, top.best),
     )
 
 
@@ -236,23 +241,26 @@ def main() -> None:
         prog="core.training.tables_fit", description="Train the weights for table questions."
     )
     parser.add_argument("source", type=Path, help="folder of public data; see the model's card")
-    parser.add_argument("output", type=Path, help=f"folder for {CARD}")
+    parser.add_argument("output", type=Path, help=f"folder for {CARD}; holds the folder {READER!r} already")
     options, recipe = parser.parse_args(), TablesRecipe()
     torch.set_num_threads(1)
     questions = load_table_questions(options.source)
     rows = read_rows([q for q in questions if q.split == "learn"], seen=recipe.seen)
     steps = fit_logistic(rows.steps, decay=recipe.steps_decay, seen=recipe.seen)
-    card = tune([q for q in questions if q.split == "tune"], fit_plans(rows, recipe), steps, recipe)
+    reader = PlanReader(options.output / READER)
+    card = tune([q for q in questions if q.split == "tune"], fit_plans(rows, recipe), steps, reader, recipe)
     card |= {"questions_learnt": len(rows.first) - 1}
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / CARD).write_text(json.dumps(card, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps({name: card[name] for name in card if name not in ("plans", "steps")}) + "\n")
 
 
-def tune(questions: Sequence[TableQuestion], plans: Weights, steps: Weights, recipe: TablesRecipe) -> dict[str, Any]:
+def tune(
+    questions: Sequence[TableQuestion], plans: Weights, steps: Weights, reader: PlanReader, recipe: TablesRecipe
+) -> dict[str, Any]:
     """Return the card of both weights: with what says whether some plan answers a question, and the thresholds."""
-    own = [c for q in questions if (c := choose(q, plans, steps)) is not None]
-    strangers = [c for q in _strangers(questions, recipe) if (c := choose(q, plans, steps)) is not None]
+    own = [c for q in questions if (c := choose(q, plans, steps, reader)) is not None]
+    strangers = [c for q in _strangers(questions, recipe) if (c := choose(q, plans, steps, reader)) is not None]
     return set_thresholds(own, strangers, recipe) | {"steps": steps, "plans": plans}
 
 

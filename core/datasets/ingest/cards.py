@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from core.datasets.catalog import chunk_of
 from core.datasets.ingest.progress import Progress, Report
 from core.rag.card_index import MAX_CELLS, CardIndex, CardText
+from core.rag.chunking import ABOUT
 from core.schema import Chunk
 from core.store.database import Store
 from core.store.tables import ChunkRow, Dataset, DatasetSource
@@ -17,6 +18,7 @@ from core.store.tables import ChunkRow, Dataset, DatasetSource
 MAX_COLUMNS = 500
 PAGE = 32  # cards added together; a job that is cancelled waits for them
 ROWS = 100
+_ABOUT = re.compile(rf"{ABOUT}(, part \d+)?$")
 _ROWS = re.compile(r"Rows? \d+(-\d+|, part \d+)?$")
 
 
@@ -32,7 +34,7 @@ def card_of(title: str, description: str, chunks: Iterable[Chunk]) -> CardText |
     size, first = 0, None
     for chunk in chunks:
         first = first or chunk
-        size += sum(_note(columns, name, value) for name, value in _values(chunk))
+        size += sum(_note(columns, name, value) for name, value in _values(chunk, title))
         if size > MAX_CELLS:
             break
     if first is None:
@@ -41,7 +43,9 @@ def card_of(title: str, description: str, chunks: Iterable[Chunk]) -> CardText |
     return CardText(first.dataset_id, first.version, title, description, named)
 
 
-def _values(chunk: Chunk) -> Iterable[tuple[str, str]]:
+def _values(chunk: Chunk, title: str) -> Iterable[tuple[str, str]]:
+    if _ABOUT.search(chunk.place):  # of a table it says what title, description and columns say; a sheet has a name
+        return [] if chunk.document == title else [(chunk.document, "")]
     if not _ROWS.search(chunk.place):
         return [(chunk.document, chunk.place)]
     cells = (cell.partition(": ") for line in chunk.text.split("\n") for cell in line.split(" | "))

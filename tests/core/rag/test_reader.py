@@ -1,7 +1,7 @@
 import pytest
 
 from core.rag.lexical import LexicalIndex
-from core.rag.reader import Reader
+from core.rag.reader import Reader, names_missed
 from core.schema import Chunk
 
 MEALS = [
@@ -94,6 +94,28 @@ def test_number_or_code_that_nothing_holds_lowers_a_score(reader: Reader) -> Non
     )
     assert (known, unknown) == (0, 1)
     assert reader.score("Cost in 2026?", sentence, context="Prices 2026") > reader.score("Cost in 2031?", sentence)
+
+
+@pytest.mark.parametrize(
+    ("question", "missed"),
+    [
+        ("What did Tesla's brother Dane do in Poland?", 1 / 3),
+        ("Did the Canadian Tesla meet “Dane”?", 1 / 3),
+        ("what did tesla's brother dane do?", 0.0),
+        ("How? My brother left. Why? Who am I?", 0.0),
+        ("What of Dane?\nDid he follow Tesla?", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_names_that_a_passage_lacks_are_told(question: str, missed: float) -> None:
+    assert names_missed(question, "Tesla left Poland for Canada.") == pytest.approx(missed)
+
+
+def test_name_that_nothing_holds_lowers_a_score(reader: Reader) -> None:
+    ours, theirs = (
+        reader.score(f"What is the meal allowance in {city}?", MEALS, context="Oslo") for city in ("Oslo", "Bergen")
+    )
+    assert max(ours) > max(theirs)
 
 
 def test_numbers_are_the_same_however_they_are_written(reader: Reader) -> None:

@@ -68,7 +68,7 @@ def test_no_plan_belongs_more_than_was_said_before_plans_were_made(asked: str) -
     for _ in range(50):
         weights = {name: generator.uniform(-1, 1) for name in ("one", "one step", *BELONGS)}
         most = most_belonging(reading, 0.7, weights)
-        assert all(weigh(belonging_features(each, 0.7), weights) <= most + 1e-9 for each in features)
+        assert all(weigh(belonging_features(each, 0.7, 0.0), weights) <= most + 1e-9 for each in features)
 
 
 def test_a_table_that_shares_nothing_with_a_question_is_left_before_plans_are_made() -> None:
