@@ -81,14 +81,14 @@ class TableEvidence:
 
 
 def is_given(question: str, answer: TableAnswer) -> bool:
-    """Return whether an answer is sure enough where a question may be about anything, and more than one cell says.
+    """Return whether an answer is sure enough where a question may be about anything; one cell is no sum or mean.
 
     The query, with the table's name in it, has to hold each number of the question too, such as a year.
     """
     used = set(plain(answer.sql).split())
     numbers = (word for word in plain(question).split() if word[0].isdigit())
     asked = Question(question)
-    is_cell = answer.plan.operation in ("list", "sum", "mean") and len(answer.rows) == 1
+    is_cell = answer.plan.operation in ("sum", "mean") and len(answer.rows) == 1
     if is_cell or asked.says(*RUNS) or not asks_to_compute(asked):
         return False
     return answer.belonging >= LEAST_BELONGING and all(number in used for number in numbers)
