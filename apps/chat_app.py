@@ -116,6 +116,7 @@ async def _closing(app: FastAPI) -> AsyncIterator[None]:
     heartbeat = Heartbeat(records.ledger, is_ready=lambda: not health.missing_parts(app.state.workbench))
     watch.start()
     heartbeat.start()
+    app.state.workbench.warming.start()
     app.state.workbench.jobs.resume()
     app.state.workbench.jobs.watch()
     yield

@@ -85,6 +85,9 @@ def measure_home(home: Path, *, asked: int) -> None:
         return timed(retriever._chunks.search, question, versions)[1]
 
     print(describe_machine())
+    bench.warming.start()
+    _, ms = timed(bench.warming.wait)
+    print(f"vectors read ahead in {ms / 1000:.1f} s")
     print(f"{len(everything)} datasets, {chunks} chunks; {asked} questions a row, {ONE_THREAD}; ms\n")
     print(f"{'':36}{'p50':>8}{'p95':>8}{'cpu':>8}")
     with ThreadPoolExecutor(AT_ONCE) as pool:

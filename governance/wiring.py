@@ -25,6 +25,7 @@ from core.rag.retriever import HybridRetriever
 from core.rag.support import SupportReader
 from core.rag.table_evidence import TableEvidence
 from core.rag.vectors import open_vectors
+from core.rag.warming import Warming
 from core.schema import Engine, Retriever
 from core.tables.table_answerer import TableAnswerer
 from core.tables.table_store import open_tables
@@ -52,6 +53,7 @@ class Workbench:
     records: Records
     native_llm: NativeLLM
     retriever: Retriever
+    warming: Warming
     dialogue: Dialogue
     governance: GovernanceEngine
     datasets: DatasetManager
@@ -79,6 +81,7 @@ class Workbench:
 
     def close(self) -> None:
         """Close what is open; a running job goes on at the next start."""
+        self.warming.close()
         self.jobs.close()
         self.records.close()
 
@@ -166,6 +169,7 @@ def build_workbench(records: Records, *, engine: Engine, office: PermitOffice) -
         records=records,
         native_llm=native_llm,
         retriever=retriever,
+        warming=Warming(records.store, vectors),
         dialogue=Dialogue(
             native_llm,
             agents=records.agents,

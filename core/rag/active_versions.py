@@ -56,6 +56,11 @@ class ActiveVersions:
         return known.of(dataset_ids)
 
 
+def all_in_use(session: Session) -> list[str]:
+    """Return every version that is retrievable."""
+    return list(_read(session).values())
+
+
 def _usable() -> ColumnElement[bool]:
     return (Dataset.state == "indexed") & Dataset.active_version.is_not(None)
 

@@ -129,8 +129,7 @@ class LexicalIndex:
                 yield LexicalWriter(writer)
             finally:
                 with _as_retrieval_error("closed"):
-                    writer.rollback()
-                    writer.wait_merging_threads()
+                    writer.wait_merging_threads()  # a rollback would throw merges away that have begun
                     self._index.reload()
 
     def terms(self, text: str) -> list[str]:

@@ -35,6 +35,7 @@ COLLECTION = "chunks"
 MARK = "last-writer"
 _OPENED = count()  # Chroma hands out what is open under a path already; another spelling of it is opened anew
 PAGE = 1000
+MOST_WITHOUT = 100_000
 HELD = 1_500  # chunks of a version, at most, that are held in memory and searched exactly
 HELD_BYTES = 2**30
 # Searching a tenth of 20,000 random vectors, recall@50 is 0.94 with Chroma's defaults and 1.00 with these.
@@ -69,6 +70,7 @@ class VectorIndex:
         self._graph = graph
         self._held = HeldVectors(held_bytes)
         self._large: set[str] = set()  # versions of more than HELD vectors
+        self._without: set[str] = set()  # ids that the index doesn't hold: of chunks that words alone find
         self._connect = connect
         self._collection = collection
         self._mark = mark
@@ -87,6 +89,7 @@ class VectorIndex:
             raise RetrievalError(f"Each chunk needs one vector; found {len(chunks)} chunks and {len(vectors)} vectors.")
         metadatas = [{"dataset_id": chunk.dataset_id, "version": chunk.version} for chunk in chunks]
         self._upsert([chunk.id for chunk in chunks], vectors, metadatas)
+        self._without.difference_update(chunk.id for chunk in chunks)
         for version in {chunk.version for chunk in chunks}:
             self._forget(version)
 
@@ -111,6 +114,14 @@ class VectorIndex:
             ranked += self._ranked(vector, top_k=top_k, where={"version": {"$in": large}})
             ranked = sorted(ranked, key=lambda found: -found[1])[:top_k]
         return ranked
+
+    def hold(self, versions: Sequence[str]) -> bool:
+        """Read what is not yet in memory of these versions; say whether there is room for more."""
+        held = self._held.find(versions)
+        missing = [version for version in versions if version not in held and version not in self._large]
+        if missing and self._held.has_room():
+            self._load(missing)
+        return self._held.has_room()
 
     def _load(self, versions: Sequence[str]) -> dict[str, Block]:
         """Read vectors and hold them; a version of very many is only noted."""
@@ -159,8 +170,9 @@ class VectorIndex:
         chunks, whose vectors never change while their version is in use.
         """
         rows = self._held.rows(ids)
-        if missing := [each for each in ids if each not in rows]:
+        if missing := [each for each in ids if each not in rows and each not in self._without]:
             found = self._read("get", ids=missing, include=["embeddings", "metadatas"])
+            self._note_without(missing, found["ids"])
             rows |= zip(found["ids"], np.asarray(found["embeddings"], dtype=np.float16), strict=True)
             versions = {metadata["version"] for metadata in found["metadatas"]} - self._large
             if versions and self._held.has_room():
@@ -195,6 +207,7 @@ class VectorIndex:
             self._upsert(new_ids, vectors, metadatas)
         self._held.clear()
         self._large.clear()
+        self._without.clear()
 
     def mark(self) -> str | None:
         """Return what changes with every write of any process; None where that can't be told, as of a server.
@@ -219,6 +232,13 @@ class VectorIndex:
                 "metadatas": [dict(m) for m in metadatas[part]],
             }
             self._write("upsert", **rows)
+
+    def _note_without(self, asked: Sequence[str], found: Sequence[str]) -> None:
+        """Remember which ids need not be asked for again; a server doesn't tell when that changes."""
+        if self._mark is not None:
+            if len(self._without) > MOST_WITHOUT:
+                self._without.clear()
+            self._without |= set(asked) - set(found)
 
     def _forget(self, version: str) -> None:
         self._held.drop(version)
@@ -261,6 +281,7 @@ class VectorIndex:
             before = self._client
             self._open()
             before.close()
+            self._without.clear()
             self._seen = mark
             return True
 

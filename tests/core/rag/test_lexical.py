@@ -171,3 +171,11 @@ def test_folder_with_another_index_is_an_error(lexical: LexicalIndex, settings: 
     meta.write_text(meta.read_text().replace('"heading"', '"other"'))
     with pytest.raises(RetrievalError, match="can't be opened"):
         open_lexical(settings)
+
+
+def test_many_small_commits_are_merged(tmp_path: Path) -> None:
+    index = LexicalIndex(tmp_path / "index")
+    for n in range(30):
+        fill(index, chunk(f"c{n}", f"word number{n}", version="v"))
+    assert len(list((tmp_path / "index").glob("*.store"))) < 15
+    assert index.count("v") == 30

@@ -47,6 +47,31 @@ def test_version_of_a_named_chunk_is_held_from_then_on(vectors: VectorIndex) -> 
     assert vectors.similarities(kept[3], ids=["v1-11"]) == {}
 
 
+def test_chunk_without_a_vector_is_asked_for_once_until_it_is_added(vectors: VectorIndex, monkeypatch) -> None:
+    kept = random_vectors(2, seed=1)
+    vectors.add(chunks(1, version="v1"), vectors=kept[:1])
+    asked: list[list[str]] = []
+    read = vectors._read
+    monkeypatch.setattr(vectors, "_read", lambda ask, **how: (asked.append(how.get("ids", [])), read(ask, **how))[1])
+    for _ in range(2):
+        assert list(vectors.similarities(kept[0], ids=["v1-0", "v1-1"])) == ["v1-0"]
+    assert [ids for ids in asked if "v1-1" in ids] == [["v1-0", "v1-1"]]
+    vectors.add(chunks(2, version="v1")[1:], vectors=kept[1:])
+    assert set(vectors.similarities(kept[0], ids=["v1-0", "v1-1"])) == {"v1-0", "v1-1"}
+
+
+def test_versions_are_held_before_they_are_asked_for_while_there_is_room(vectors: VectorIndex, monkeypatch) -> None:
+    kept = random_vectors(20, seed=1)
+    for version in ("v1", "v2"):
+        vectors.add(chunks(20, version=version), vectors=kept)
+    assert vectors.hold(["v1", "unknown"])
+    vectors._chunks.delete(ids=["v1-3", "v2-3"])  # Chroma is asked no more for what is held
+    assert vectors.search(kept[3], versions=["v1"], top_k=1)[0][0] == "v1-3"
+    assert vectors.search(kept[3], versions=["v2"], top_k=1)[0][0] != "v2-3"
+    monkeypatch.setattr(vectors._held, "_max_bytes", 1)
+    assert not vectors.hold(["v2"])
+
+
 def test_nearest_of_named_chunks_leaves_others_out(vectors: VectorIndex) -> None:
     kept = random_vectors(20, seed=1)
     vectors.add(chunks(20, version="v1"), vectors=kept)
