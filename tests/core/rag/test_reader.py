@@ -1,7 +1,7 @@
 import pytest
 
 from core.rag.lexical import LexicalIndex
-from core.rag.reader import Reader, names_missed
+from core.rag.reader import Reader, is_beside, names_missed
 from core.schema import Chunk
 
 MEALS = [
@@ -142,6 +142,37 @@ TICKET = [
 )
 def test_field_of_a_record_that_is_asked_for_answers(reader: Reader, question: str, line: int) -> None:
     assert best(reader, question, TICKET) == TICKET[line]
+
+
+TUBE = "Sku: LK-TB80 | Product: Laser tube for LC-80 | Price usd: 620"
+CUTTER = "Sku: LK-LC80 | Product: Larkfield LC-80 laser cutter | Price usd: 8,900"
+SERVICE = "Sku: LK-SVC1 | Product: Yearly service, LC-80 and LC-150 | Price usd: 640"
+
+
+@pytest.mark.parametrize(
+    ("question", "beside"),
+    [
+        ("What is the price of the LC-80?", [True, False, True]),
+        ("What does the tube for the LC-80 cost?", [False, False, True]),
+        ("What does a yearly service of the LC-80 cost?", [True, False, False]),
+        ("What does the LC-8 cost?", [False, False, False]),
+        ("What is sold?", [False, False, False]),
+    ],
+)
+def test_row_of_what_belongs_to_a_thing_is_not_about_the_thing(question: str, beside: list[bool]) -> None:
+    assert [is_beside(question, row) for row in (TUBE, CUTTER, SERVICE)] == beside
+    assert not is_beside(question, "A tube for LC-80 costs 620 USD.")
+
+
+def test_row_of_the_thing_itself_is_read_first(reader: Reader) -> None:
+    assert best(reader, "What is the price of the LC-80?", [TUBE, CUTTER, SERVICE]) == CUTTER
+    assert best(reader, "What is the price of the tube for the LC-80?", [TUBE, CUTTER, SERVICE]) == TUBE
+
+
+def test_field_that_only_repeats_the_question_does_not_answer(reader: Reader) -> None:
+    record = ["Ticket: T-7", "Product: LC-80", "Problem: The LC-80 lost its price tag in the rain."]
+    seen = reader.features("What is the price of the LC-80?", record)
+    assert [each.unknown for each in seen] == [0, 1, 0]
 
 
 def test_price_need_not_be_called_by_the_word_of_the_question(reader: Reader) -> None:
