@@ -290,14 +290,19 @@ def _named(text: str) -> frozenset[str]:
 def misses(question: str, context: str, sentences: Sequence[str]) -> list[bool]:
     """Say of each sentence of a passage whether it is about another number or code than the question names.
 
-    It is where neither passage nor headings hold what the question's last line names, or where the sentence itself says
-    another number behind the same word: "Alarm 6" where "Alarm 4" is asked for.
+    It is where neither passage nor headings hold what the question's last line names, where a table's row does not, or
+    where the sentence says another number behind the same word: "Alarm 6" for "Alarm 4".
     """
     asked = question.strip().rsplit("\n", 1)[-1]
-    if not _holds_all(f"{context} {' '.join(sentences)}", _named(asked)):
+    named = _named(asked)
+    if not _holds_all(f"{context} {' '.join(sentences)}", named):
         return [True] * len(sentences)
     counted = _COUNTED.findall(asked.lower())
-    return [any(_counts_otherwise(sentence.lower(), *each) for each in counted) for sentence in sentences]
+    return [
+        (CELLS in sentence and not _holds_all(f"{context} {sentence}", named))
+        or any(_counts_otherwise(sentence.lower(), *each) for each in counted)
+        for sentence in sentences
+    ]
 
 
 def is_beside(question: str, row: str) -> bool:

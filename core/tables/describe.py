@@ -50,14 +50,14 @@ def describe(plan: Plan, frame: Frame, values: Sequence[str | float], *, of_tabl
     form = _FORMS[plan.operation]
     text = (form if of_table else form.replace(" of {table}", "")).format(
         table=frame.title,
-        column=_line(plan.column or ""),
-        by=_line(plan.by or ""),
+        column=_name(plan.column or ""),
+        by=_name(plan.by or ""),
         where=f" where {' and '.join(conditions)}" if conditions else "",
         sides=" and ".join(sides),
         high="latest" if plan.view == "date" else "highest",
         low="earliest" if plan.view == "date" else "lowest",
     )
-    return f"{text}: {', '.join(write_value(value) for value in values)}."
+    return f"{text[:1].upper()}{text[1:]}: {', '.join(write_value(value) for value in values)}."
 
 
 def write_value(value: str | float) -> str:
@@ -73,7 +73,11 @@ def _condition(condition: Condition, frame: Frame) -> str:
         value = _line(column.texts[rows[0]]) if rows else value
     elif condition.comparison == "has":
         value = f"“{value}”"
-    return f"{_line(condition.column)} {_COMPARED[condition.comparison]} {value}"
+    return f"{_name(condition.column)} {_COMPARED[condition.comparison]} {value}"
+
+
+def _name(column: str) -> str:
+    return _line(column.replace("_", " "))
 
 
 def _line(text: str) -> str:

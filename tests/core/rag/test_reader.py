@@ -164,6 +164,13 @@ def test_row_of_what_belongs_to_a_thing_is_not_about_the_thing(question: str, be
     assert not is_beside(question, "A tube for LC-80 costs 620 USD.")
 
 
+def test_row_of_another_code_does_not_answer(reader: Reader) -> None:
+    rows = ["Berth: C1 | Monthly fee: 420", "Berth: C2 | Monthly fee: 430"]
+    seen = reader.features("What is the monthly fee of berth C1?", rows)
+    assert [each.unknown for each in seen] == [0, 1]
+    assert best(reader, "What is the monthly fee of berth C2?", rows) == rows[1]
+
+
 def test_row_of_the_thing_itself_is_read_first(reader: Reader) -> None:
     assert best(reader, "What is the price of the LC-80?", [TUBE, CUTTER, SERVICE]) == CUTTER
     assert best(reader, "What is the price of the tube for the LC-80?", [TUBE, CUTTER, SERVICE]) == TUBE
