@@ -59,7 +59,10 @@ class Settings(BaseSettings):
         description="With more datasets than this, cards say first which of them to search by meaning.",
     )
     vectors_memory_mb: int = Field(
-        default=1024, ge=1, le=1_048_576, description="Memory for vectors that were searched; 1 GB holds 1.4 million."
+        default=1024,
+        ge=1,
+        le=1_048_576,
+        description="Memory for vectors, read at the start or when searched; 1 GB holds 1.4 million.",
     )
     answerable_threshold: float = Field(
         default=0.65, ge=0, le=1, description="Score below which nothing found answers the question."
