@@ -16,6 +16,7 @@ from core.schema import Chunk, digest_of
 MAX_WORDS = 160
 ROW_WORDS = 120
 ABOUT = "About this table"
+_ABOUT = re.compile(rf"{ABOUT}(, part \d+)?$")
 FORMAT = 6  # raise it when the same file gives other chunks, vectors or cards: every dataset is then ingested again
 
 
@@ -26,6 +27,11 @@ class Passage:
     document: str
     place: str
     text: str
+
+
+def is_about(place: str) -> bool:
+    """Say whether the chunk at a place describes a table, as a whole or in parts."""
+    return _ABOUT.search(place) is not None
 
 
 def number_chunks(passages: Iterable[Passage], *, dataset_id: str, version: str) -> list[Chunk]:

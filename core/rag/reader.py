@@ -314,7 +314,7 @@ def is_beside(question: str, row: str) -> bool:
     if CELLS not in row:
         return False
     words = {each.lower() for each in _WORDS.findall(question)}
-    for code in (each for each in _CODE.findall(question) if not each.isdigit()):
+    for code in _CODE.findall(question):
         said = re.compile(rf"(?<![\w-]){re.escape(code)}(?![\w-])", re.I)
         cell = next((cell.partition(": ")[2] for cell in row.split(CELLS) if said.search(cell)), None)
         if cell is None:

@@ -107,7 +107,7 @@ class VectorIndex:
         if not versions or top_k < 1:
             return []
         held = self._held.find(versions)
-        missing = [version for version in versions if version not in held and version not in self._large]
+        missing = self._missing(versions, held)
         held |= self._load(missing) if missing else {}
         ranked = rank([held[version] for version in versions if version in held], vector, top_k=top_k)
         if large := [version for version in versions if version not in held]:
@@ -117,11 +117,13 @@ class VectorIndex:
 
     def hold(self, versions: Sequence[str]) -> bool:
         """Read what is not yet in memory of these versions; say whether there is room for more."""
-        held = self._held.find(versions)
-        missing = [version for version in versions if version not in held and version not in self._large]
+        missing = self._missing(versions, self._held.find(versions))
         if missing and self._held.has_room():
             self._load(missing)
         return self._held.has_room()
+
+    def _missing(self, versions: Sequence[str], held: Mapping[str, Block]) -> list[str]:
+        return [version for version in versions if version not in held and version not in self._large]
 
     def _load(self, versions: Sequence[str]) -> dict[str, Block]:
         """Read vectors and hold them; a version of very many is only noted."""

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from core.datasets.catalog import chunk_of
 from core.datasets.ingest.progress import Progress, Report
 from core.rag.card_index import MAX_CELLS, CardIndex, CardText
-from core.rag.chunking import ABOUT
+from core.rag.chunking import is_about
 from core.schema import Chunk
 from core.store.database import Store
 from core.store.tables import ChunkRow, Dataset, DatasetSource
@@ -18,7 +18,6 @@ from core.store.tables import ChunkRow, Dataset, DatasetSource
 MAX_COLUMNS = 500
 PAGE = 32  # cards added together; a job that is cancelled waits for them
 ROWS = 100
-_ABOUT = re.compile(rf"{ABOUT}(, part \d+)?$")
 _ROWS = re.compile(r"Rows? \d+(-\d+|, part \d+)?$")
 
 
@@ -44,7 +43,7 @@ def card_of(title: str, description: str, chunks: Iterable[Chunk]) -> CardText |
 
 
 def _values(chunk: Chunk, title: str) -> Iterable[tuple[str, str]]:
-    if _ABOUT.search(chunk.place):  # of a table it says what title, description and columns say; a sheet has a name
+    if is_about(chunk.place):  # of a table it says what title, description and columns say; a sheet has a name
         return [] if chunk.document == title else [(chunk.document, "")]
     if not _ROWS.search(chunk.place):
         return [(chunk.document, chunk.place)]

@@ -19,7 +19,7 @@ from core.datasets.ingest.registry import add_chunks
 from core.datasets.profile import TableProfile, TableProfiler
 from core.datasets.quality import check_quality
 from core.datasets.states import Approval
-from core.rag.chunking import ABOUT, FORMAT, Passage, number_chunk
+from core.rag.chunking import FORMAT, Passage, is_about, number_chunk
 from core.store.database import Store
 from core.store.tables import ChunkRow, Dataset, DatasetSource, DatasetVersion
 from core.tables.schema import StoredTable
@@ -119,7 +119,7 @@ class Eraser:
             rows = session.scalars(query.order_by(ChunkRow.position).execution_options(yield_per=PAGE))
             for row in rows:
                 lines = [line for line in row.text.split("\n") if not self._holds(line)]
-                if row.place == ABOUT:
+                if is_about(row.place):
                     lines = [line for line in lines if not any(cell in _plain(line) for cell in cells)]
                 gone = not lines or self._holds(f"{row.document}\n{row.place}")
                 yield row, None if gone else Passage(row.document, row.place, "\n".join(lines))

@@ -1,9 +1,11 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from core.datasets.ingest.sources import folder_sources
 from core.errors import DatasetError
+from core.store.tables import ChunkRow
 from tests.core.datasets.ingest.home import Home, write_root
 
 NAME = "Zebulon Quixworth"
@@ -44,14 +46,19 @@ def test_erased_subject_is_in_nothing_that_is_kept_and_its_files_do_not_bring_it
     assert home.ingest(root).added == ["shop-0"]
 
 
-def test_description_of_a_table_keeps_no_cell_that_only_the_persons_row_held(tmp_path) -> None:
+@pytest.mark.parametrize("further", [0, 30], ids=["description as a whole", "in parts"])
+def test_description_of_a_table_keeps_no_cell_that_only_the_persons_row_held(tmp_path, further: int) -> None:
     root = write_root(tmp_path / "root", datasets=1)
-    rows = "".join(f"Guest {n},guest{n}@inn.example,room with a view\n" for n in range(4))
-    table = f"name,mail,wish\n{NAME},zq77@mail.example,room with a view\n{rows}"
+    names, cells = "".join(f",column {n}" for n in range(further)), ",as ever before" * further
+    rows = "".join(f"Guest {n},guest{n}@inn.example,room with a view{cells}\n" for n in range(4))
+    table = f"name,mail,wish{names}\n{NAME},zq77@mail.example,room with a view{cells}\n{rows}"
     (root / "shop-0" / "guests.csv").write_text(table)
     home = Home(tmp_path / "home")
     home.ingest(root)
     assert "zq77" in str(home.holds()["chunks"])
+    with home.store.read() as session:
+        places = set(session.scalars(select(ChunkRow.place)))
+    assert ("About this table, part 1" in places) is (further > 0)
     [erased] = home.manager.erase_texts([NAME])
     chunks = str(home.holds()["chunks"])
     assert erased.rows == 1
