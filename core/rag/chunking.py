@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from core.rag.sentences import split_sentences
+from core.rag.sentences import CELLS, split_sentences
 from core.schema import Chunk, digest_of
 
 MAX_WORDS = 160
@@ -123,7 +123,7 @@ class RowGroups:
     def add(self, row: Sequence[str]) -> list[Passage]:
         """Take in a row; return the passage before it when the row no longer fits there, and a long row's own."""
         cells = _cells(self._names, row)
-        line = " | ".join(cells)
+        line = CELLS.join(cells)
         words = _words(line)
         done = self.rest() if self._lines and self._words + words > ROW_WORDS else []
         if words > MAX_WORDS and any(_words(cell) > MAX_WORDS for cell in cells):
@@ -280,7 +280,7 @@ def _read_row(header: list[str], line: str) -> tuple[list[str], list[str]]:
         return [_label(cell) for cell in cells], []
     width = max(len(header), len(cells))
     names, values = [*header, *[""] * width][:width], [*cells, *[""] * width][:width]
-    return header, [" | ".join(f"{n}: {v}" if n else v for n, v in zip(names, values, strict=True) if v)]
+    return header, [CELLS.join(f"{n}: {v}" if n else v for n, v in zip(names, values, strict=True) if v)]
 
 
 def _pack(lines: Sequence[str], *, document: str, place: str) -> list[Passage]:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from core.encoder.cross_encoder import CrossEncoder
 from core.rag.reader import is_record, misses
+from core.rag.sentences import CELLS
 
 READ = 4
 MEANING = 20.0
@@ -86,7 +87,7 @@ class CrossReading:
 def may_judge(question: str, passage: Passage) -> list[bool]:
     """Say of each sentence of a passage whether the cross-encoder has a say on it."""
     heading, sentences = passage
-    if "\n" in question or is_record(sentences) or any(" | " in sentence for sentence in sentences):
+    if "\n" in question or is_record(sentences) or any(CELLS in sentence for sentence in sentences):
         return [False] * len(sentences)
     return [not elsewhere for elsewhere in misses(question, heading, sentences)]
 

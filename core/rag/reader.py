@@ -20,6 +20,7 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 
 from core.rag.lexical import LexicalIndex
+from core.rag.sentences import CELLS
 
 EARLIER_WEIGHT = 0.4  # of words that only an earlier question of the conversation holds
 PREFIX = 5  # letters that two stems share to count as related, as electricity and electronics do
@@ -122,7 +123,6 @@ _MARKS = re.compile(r"[,._:/-]")
 _WORDS = re.compile(r"[^\W\d_]+")
 _NAME = re.compile(r"(?<=[^.?!:\s] )[\"“‘'(]?([A-ZÀ-ÖØ-Þ][^\W\d_]+)")
 _CODE = re.compile(r"\b(?=[\w-]*\d)[A-Z][\w]*(?:-\w+)*\b")
-CELLS = " | "  # between the cells of a row
 _COUNTED = re.compile(
     r"\b(?!(?:about|after|and|around|before|during|every|for|from|least|most|only|over|since|than|under|until|with|within)\b)"
     r"([^\W\d_]{3,})\s+(\d[\d.,:/-]*)"

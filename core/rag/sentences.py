@@ -5,6 +5,7 @@ Knows English abbreviations only; in another language a unit may end one sentenc
 
 import re
 
+CELLS = " | "  # between the cells of a table's row
 MAX_UNIT = 600  # characters: longer runs without a full stop are cut at a space, so that a quotation stays readable
 
 _SHORTENED = """
@@ -36,7 +37,7 @@ def split_sentences(text: str) -> list[str]:
     """
     units: list[str] = []
     for line in text.splitlines():
-        pieces = [line] if " | " in line else _split_line(line)
+        pieces = [line] if CELLS in line else _split_line(line)
         units += [unit for piece in pieces for unit in _bounded(piece.strip())]
     return units
 

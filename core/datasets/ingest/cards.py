@@ -11,6 +11,7 @@ from core.datasets.catalog import chunk_of
 from core.datasets.ingest.progress import Progress, Report
 from core.rag.card_index import MAX_CELLS, CardIndex, CardText
 from core.rag.chunking import is_about
+from core.rag.sentences import CELLS
 from core.schema import Chunk
 from core.store.database import Store
 from core.store.tables import ChunkRow, Dataset, DatasetSource
@@ -47,7 +48,7 @@ def _values(chunk: Chunk, title: str) -> Iterable[tuple[str, str]]:
         return [] if chunk.document == title else [(chunk.document, "")]
     if not _ROWS.search(chunk.place):
         return [(chunk.document, chunk.place)]
-    cells = (cell.partition(": ") for line in chunk.text.split("\n") for cell in line.split(" | "))
+    cells = (cell.partition(": ") for line in chunk.text.split("\n") for cell in line.split(CELLS))
     return [(name, value) for name, _, value in cells if value]
 
 
