@@ -1,7 +1,7 @@
 """The cross-encoder at work: reads a question together with a passage, and says of each sentence how far it answers.
 
-The lower layers are those of the bundled embedder and read question and passage apart, so that a passage's are kept for
-the next question. The upper layers were trained here and read both together, in int8.
+Its card says how many lower layers are those of the bundled embedder: they read question and passage apart, so that a
+passage's are kept for the next question. The layers above were trained here and read both together, in int8.
 """
 
 import threading
@@ -24,7 +24,7 @@ from core.encoder.sentence_encoder import Row, Vectors, mean_spans, pack_questio
 from core.errors import ModelError
 
 BUNDLED = Path(__file__).resolve().parents[2] / "data" / "models" / "reader"
-SHARED = 3  # lower layers, which stay those of MiniLM
+SHARED = 3  # lower layers that stay those of MiniLM, where the card names no other number
 KEPT = 256  # rows whose lower half is kept, some 100 kB each
 
 
@@ -33,7 +33,7 @@ class Head:
     """Turns what the layers give into scores: cosine and a straight line.
 
     Attributes:
-        side: Added to what the lower layers give for a question.
+        side: Added to what the lower layers give for a question, or to its word vectors where there are none.
         weight: (2, width): of the product of both means, and of the sentence's.
     """
 
@@ -106,11 +106,12 @@ class _Model:
                 float(upper["sharpness"]),
                 float(upper["nothing"]),
             )
-            above = build_layers(upper, range(SHARED, LAYERS))
+            shared = int(card.get("shared", SHARED))
+            above = build_layers(upper, range(shared, LAYERS))
         except KeyError as exc:
             raise ModelError(f"The reader's weights in {folder} lack {exc}.") from exc
         self._above = open_session(above, threads=threads)
-        self._below = open_session(build_layers(layers, range(SHARED)), threads=threads)
+        self._below = open_session(build_layers(layers, range(shared)), threads=threads) if shared else None
         self._lower = lru_cache(maxsize=KEPT)(self._read_lower)
 
     def score(self, question: str, passages: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
@@ -127,7 +128,8 @@ class _Model:
         return self._head.scores(_run(self._above, joint), asked, row)
 
     def _read_lower(self, ids: tuple[int, ...]) -> Vectors:
-        return _run(self._below, self._words[list(ids)] + self._places[: len(ids)])
+        vectors = self._words[list(ids)] + self._places[: len(ids)]
+        return vectors if self._below is None else _run(self._below, vectors)
 
 
 def _run(session: Any, tokens: NDArray[np.float32]) -> Vectors:

@@ -10,9 +10,8 @@ only the likeliest passages, `READ` for each part of a question; elsewhere its s
 reader's log-odds and `MEANING` times the cosine are highest together: with more weight on meaning than in a score, a
 passage in other words is among them more often.
 
-The reader alone judges what the cross-encoder was not trained on: records and rows of tables, whose fields it would
-read as sentences, and questions that lean on the one before. It also judges alone what is about another number or code
-than the question names, which the cross-encoder overlooks.
+The reader alone judges records and rows of tables, whose fields the cross-encoder would read as sentences. It also
+judges alone what is about another number or code than the question names, which the cross-encoder overlooks.
 """
 
 import math
@@ -38,7 +37,7 @@ class Joint:
     bias: float
 
 
-JOINT = Joint(words=0.48, cross=0.39, bias=0.13)
+JOINT = Joint(words=0.28, cross=0.37, bias=1.0)
 
 Passage = tuple[str, Sequence[str]]
 """A heading and the sentences under it."""
@@ -87,7 +86,7 @@ class CrossReading:
 def may_judge(question: str, passage: Passage) -> list[bool]:
     """Say of each sentence of a passage whether the cross-encoder has a say on it."""
     heading, sentences = passage
-    if "\n" in question or is_record(sentences) or any(CELLS in sentence for sentence in sentences):
+    if is_record(sentences) or any(CELLS in sentence for sentence in sentences):
         return [False] * len(sentences)
     return [not elsewhere for elsewhere in misses(question, heading, sentences)]
 

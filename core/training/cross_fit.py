@@ -26,8 +26,7 @@ from core.rag.cross_reading import READ as PRODUCT_READ
 from core.rag.embedding import Embedder
 from core.rag.reader import BY_MEANING
 from core.training.console import say
-from core.training.cross_data import WrittenPassage, load_written
-from core.training.cross_run import WRITTEN
+from core.training.cross_data import WRITTEN, WrittenPassage, load_written
 from core.training.reader_baselines import embed_once, text_of
 from core.training.reader_data import FACTS_TEST, QUESTIONS_TEST, TRAIN, Group, data_file, read_groups
 from core.training.reader_fit import READ, see, widen, without_answer

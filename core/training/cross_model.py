@@ -1,6 +1,6 @@
-"""The network of the cross-encoder: MiniLM's lower layers read question and passage apart, its upper ones together.
+"""The network of the reader of plans: MiniLM's lower layers read question and passage apart, its upper ones together.
 
-Read apart, a passage's lower half can be kept for the next question. The upper layers start from those of the trained
+Read apart, a table's lower half can be kept for the next question. The upper layers start from those of the trained
 sentence encoder, and a sentence's score from the cosine between the question's and the sentence's own mean, so that it
 begins as good as that encoder.
 """

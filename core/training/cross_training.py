@@ -1,12 +1,12 @@
-"""Trains the cross-encoder: among all sentences of a question's passages and "nothing", the right one is to win.
+"""Trains the reader of plans on: among all sentences of a question's passages and "nothing", the right one is to win.
 
-The clock ends it: the rate of learning falls to nothing by then. Written passages are looked for again on the way.
+The clock ends it: the rate of learning falls to nothing by then.
 """
 
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,14 +18,13 @@ from core.encoder.cross_encoder import passage_rows, question_row
 from core.encoder.sentence_encoder import Row
 from core.errors import TrainingError
 from core.training.checkpoints import load_checkpoint, save_checkpoint
-from core.training.cross_data import Written, WrittenGroups, drop_some
 from core.training.cross_model import CrossModel
 from core.training.reader_data import Group
 
-_READ_AGAIN_S = 120.0
 _SAVE_S = 300.0
 _KEPT_ROWS = 30_000
 _NEVER = -1e9
+_OTHERS = (1, 2)  # passages read beside those that answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,6 @@ class CrossRecipe:
         max_seconds: The rate of learning falls to nothing by then.
         max_steps: A limit of its own, for tests.
         groups: Questions of a step.
-        written: Share of them from written passages, once there are `enough` wordings; fewer before.
         rate: Highest rate of learning of the layers.
         new: How many times faster what is new learns.
     """
@@ -44,8 +42,6 @@ class CrossRecipe:
     max_seconds: float
     max_steps: int | None = None
     groups: int = 16
-    written: float = 0.5
-    enough: int = 2500
     rate: float = 1.5e-4
     new: float = 6.7
     warm_up: float = 0.04
@@ -79,19 +75,17 @@ def train_cross(
     *,
     checkpoint: Path,
     progress: Callable[[str], None],
-    written: Written | None = None,
     measure: Callable[[], str] | None = None,
 ) -> dict[str, Any]:
     """Train in place, from the checkpoint where there is one; return what the card says of it.
 
     Args:
         model: Is changed.
-        groups: What it learns from, beside written passages.
+        groups: What it learns from.
         tokenizer: MiniLM's.
         recipe: Shape and schedule.
         checkpoint: File that is written every few minutes.
         progress: Gets a line every 25 steps.
-        written: The written passages.
         measure: Says how good the model is; asked with every checkpoint.
 
     Raises:
@@ -105,24 +99,14 @@ def train_cross(
     state = load_checkpoint(checkpoint, recipe=asdict(recipe))
     step, spent = _resume(state, model, optimizer)
     random = Random(f"{recipe.seed}/{step}")  # noqa: S311 - training data, not secrets
-    read = saved = time.monotonic()
-    began = read - spent  # as if there had been no break
-    passages = written.read() if written else WrittenGroups([], [])
+    saved = time.monotonic()
+    began = saved - spent  # as if there had been no break
     order, losses = list[int](), list[float]()
     model.train()
     while (done := _done(recipe, step, time.monotonic() - began)) < 1:
-        now = time.monotonic()
-        if written and now - read > _READ_AGAIN_S:
-            passages, read = written.read(), now
         for each in optimizer.param_groups:
             each["lr"] = each["highest"] * min(1.0, (done + 1e-3) / recipe.warm_up) * max(0.01, 1 - done)
-        share = recipe.written * min(1.0, len(passages) / recipe.enough)
-        batch = [
-            passages.draw(random)
-            if random.random() < share
-            else drop_some(random, groups[_next(random, order, groups)])
-            for _ in range(recipe.groups)
-        ]
+        batch = [drop_some(random, groups[_next(random, order, groups)]) for _ in range(recipe.groups)]
         loss = cross_loss(model, rows, batch)
         losses = [*losses[-49:], float(loss.detach())]
         if not math.isfinite(losses[-1]):
@@ -135,10 +119,7 @@ def train_cross(
         step += 1
         if step % 25 == 0:
             speed = step * recipe.groups / (time.monotonic() - began)
-            progress(
-                f"step {step}, {done:.0%}: loss {sum(losses) / len(losses):.3f}, {speed:.1f} questions/s, "
-                f"{len(passages)} written"
-            )
+            progress(f"step {step}, {done:.0%}: loss {sum(losses) / len(losses):.3f}, {speed:.1f} questions/s")
         if time.monotonic() - saved > _SAVE_S:
             save_checkpoint(checkpoint, _state(recipe, model, optimizer, step, time.monotonic() - began))
             if measure is not None:
@@ -146,12 +127,14 @@ def train_cross(
                 model.train()
             saved = time.monotonic()
     save_checkpoint(checkpoint, _state(recipe, model, optimizer, step, time.monotonic() - began))
-    return {
-        "recipe": asdict(recipe),
-        "steps": step,
-        "questions": step * recipe.groups,
-        "written_wordings": len(passages),
-    }
+    return {"recipe": asdict(recipe), "steps": step, "questions": step * recipe.groups}
+
+
+def drop_some(random: Random, group: Group) -> Group:
+    """Return a group with fewer passages: those that answer, and a few others."""
+    others = [reading for reading in group.readings if not reading.gold]
+    kept = random.sample(others, min(random.choice(_OTHERS), len(others)))
+    return replace(group, readings=(*(reading for reading in group.readings if reading.gold), *kept))
 
 
 def cross_loss(model: CrossModel, rows: Rows, batch: Sequence[Group]) -> torch.Tensor:

@@ -1,8 +1,9 @@
 """Trains what reads plans for a table beside their question: `python -m core.training.plans_run -h`.
 
-It goes on from the reader of passages. What it learns from are the likeliest answers to questions of
-WikiTableQuestions, by log-linear weights that learnt from other tables than theirs, in any order; where none is right,
-"nothing" is. Only the tables to learn from are used; on those for thresholds it says on the way how good it is.
+It goes on from a reader of plans, or begins at the sentence encoder. What it learns from are the likeliest answers to
+questions of WikiTableQuestions, by log-linear weights that learnt from other tables than theirs, in any order; where
+none is right, "nothing" is. Only the tables to learn from are used; on those for thresholds it says on the way how good
+it is.
 """
 
 import argparse
@@ -13,13 +14,12 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 
-from core.encoder.cross_encoder import BUNDLED
 from core.encoder.minilm import minilm_folder
 from core.encoder.packing import load_tokenizer
 from core.tables.plan_reading import passage_of
 from core.tables.ranker import Answer, rank_answers, read_again, weigh_plans
 from core.training.console import say
-from core.training.cross_model import load_cross, save_cross
+from core.training.cross_model import load_cross, load_cross_base, save_cross
 from core.training.cross_training import CrossRecipe, score_groups, train_cross
 from core.training.reader_data import Group, Labelled
 from core.training.tables_data import TableQuestion, is_right, load_table_questions
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tests = list(rank(others, fit_plans(read_rows(learnt, seen=recipe.seen), recipe)))
     groups = groups_of(list(rank_crosswise(learnt, recipe)), seed=recipe.seed)
     say(f"{len(groups)} groups of {len(learnt)} questions; {len(tests)} to test on")
-    model = load_cross(options.start)
+    model = load_cross(options.start) if options.start else load_cross_base()
 
     def measure() -> str:
         scores = [each[0] for each in score_groups(model, [t.group(range(len(t.answers))) for t in tests], tokenizer)]
@@ -123,7 +123,7 @@ def _fold(question: TableQuestion) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Train what reads plans for a table.")
     parser.add_argument("source", type=Path, help="folder of public data; see the model's card")
-    parser.add_argument("--start", type=Path, default=BUNDLED, help="folder of a trained reader to go on from")
+    parser.add_argument("--start", type=Path, default=None, help="folder of a trained reader of plans to go on from")
     parser.add_argument("--checkpoint", type=Path, required=True, help="file of the checkpoint")
     parser.add_argument("--output", type=Path, required=True, help="folder of the trained reader of plans")
     parser.add_argument("--max-seconds", type=float, default=2400.0, help="of the training")

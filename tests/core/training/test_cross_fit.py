@@ -9,7 +9,6 @@ from core.rag.cross_reading import UNREAD, Joint
 from core.rag.embedding import Embedder
 from core.training.cross_data import load_written
 from core.training.cross_fit import Seen, both_ways, describe, fit_joint, totals, written_groups
-from core.training.cross_run import kept_out_groups
 
 RANDOM = np.random.default_rng(1)
 
@@ -67,10 +66,6 @@ def test_wordings_are_asked_with_their_passage_and_without_it(tmp_path: Path) ->
     passages = load_written(tmp_path)
     kept = [at for at, passage in enumerate(passages) if passage.is_kept_out]
     assert 0 < len(kept) < 12
-    drawn = kept_out_groups(tmp_path)
-    assert {group.question for group in drawn} == {
-        text for at in kept for each in (passages[at],) for text in (*each.questions[0].wordings, *each.unanswered)
-    }
     (with_it, without, *_) = written_groups(passages, kept[:1], Embedder(threads=1))
     assert with_it.question == without.question == passages[kept[0]].questions[0].wordings[0]
     assert [r.gold for r in with_it.readings if r.gold] == [(0,)]

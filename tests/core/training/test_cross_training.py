@@ -13,10 +13,9 @@ from core.encoder.cross_encoder import CrossEncoder
 from core.encoder.minilm import minilm_folder
 from core.encoder.packing import load_tokenizer
 from core.errors import TrainingError
-from core.rag.embedding import Embedder
-from core.training.cross_data import Written, drop_some, load_written
+from core.training.cross_data import load_written
 from core.training.cross_model import load_cross, load_cross_base, save_cross
-from core.training.cross_training import CrossRecipe, score_groups, train_cross
+from core.training.cross_training import CrossRecipe, drop_some, score_groups, train_cross
 from core.training.reader_data import Group, Labelled
 
 HEADING = "Paint > Names"
@@ -47,11 +46,10 @@ def write(folder: Path, *rows: dict[str, object]) -> None:
 
 
 def test_training_learns_goes_on_and_exports_what_it_learnt(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    written = Written(tmp_path / "none", Embedder(threads=1))
     model = load_cross_base()
     frozen = model.base.encoder.encoder.layer[0].attention.self.query.weight.clone()
     recipe = CrossRecipe(max_seconds=600, max_steps=8, groups=3, rate=6e-4)
-    options = {"recipe": recipe, "written": written, "checkpoint": tmp_path / "state.pt"}
+    options = {"recipe": recipe, "checkpoint": tmp_path / "state.pt"}
     said: list[str] = []
     facts = train_cross(model, GROUPS, tokenizer, progress=said.append, **options)
     assert facts["steps"] == 8
@@ -83,26 +81,10 @@ def test_model_begins_as_the_sentence_encoder_with_a_cosine(tokenizer: Tokenizer
     assert all(sharpness * (-1 - nothing) <= score <= sharpness * (1 - nothing) for score in scores)
 
 
-def test_written_passages_are_drawn_with_their_answers_or_without(tmp_path: Path) -> None:
-    others = [PASSAGE | {"id": f"other {n}", "heading": f"Glue > {n}"} for n in range(12)]
-    write(tmp_path, PASSAGE, *others)
-    passages = Written(tmp_path, Embedder(threads=1)).read()
-    random = Random(1)
-    drawn = [passages.draw(random) for _ in range(200)]
-    for group in drawn:
-        gold = {r.sentences[at] for r in group.readings for at in r.gold}
-        assert gold <= {SENTENCES[0]}
-        asked = group.question.split("\n")[-1].rstrip("?").lower()
-        assert not gold or asked in {"what is vorn", "which paint is warm"}
-    assert 0 < sum(any(r.gold for r in group.readings) for group in drawn) < 200
-    assert any("\n" in group.question for group in drawn)
-
-
 def test_one_written_passage_in_ten_is_kept_out(tmp_path: Path) -> None:
     write(tmp_path, *(PASSAGE | {"id": f"p{n}"} for n in range(300)))
     kept = [p.is_kept_out for p in load_written(tmp_path)]
     assert 15 <= sum(kept) <= 45
-    assert len(Written(tmp_path, Embedder(threads=1)).read()) == 2 * (300 - sum(kept))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +111,6 @@ def test_nothing_to_learn_from_is_refused(tmp_path: Path, tokenizer: Tokenizer) 
             [],
             tokenizer,
             CrossRecipe(max_seconds=1),
-            written=Written(tmp_path, Embedder(threads=1)),
             checkpoint=tmp_path / "state.pt",
             progress=str,
         )
