@@ -4,8 +4,10 @@ Its card says how many lower layers are those of the bundled embedder: they read
 passage's are kept for the next question. The layers above were trained here and read both together, in int8.
 """
 
+import os
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -113,15 +115,15 @@ class _Model:
         self._above = open_session(above, threads=threads)
         self._below = open_session(build_layers(layers, range(shared)), threads=threads) if shared else None
         self._lower = lru_cache(maxsize=KEPT)(self._read_lower)
+        self._turns = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="cross")
 
     def score(self, question: str, passages: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
-        """Return the scores of each passage's sentences."""
+        """Return the scores of each passage's sentences; as many passages are read at a time as there are cores."""
         asked = question_row(self._tokenizer, question)
         first = self._read_lower(asked.ids) + self._head.side
-        return [
-            [score for row in passage_rows(self._tokenizer, *passage) for score in self._score(asked, first, row)]
-            for passage in passages
-        ]
+        rows = [passage_rows(self._tokenizer, *passage) for passage in passages]
+        read = self._turns.map(lambda row: self._score(asked, first, row), [row for own in rows for row in own])
+        return [[score for _ in own for score in next(read)] for own in rows]
 
     def _score(self, asked: Row, first: Vectors, row: Row) -> list[float]:
         joint = np.concatenate([first, self._lower(row.ids)])

@@ -3,18 +3,20 @@
 The reader is quick and sees single words, numbers and fields; the cross-encoder reads question and passage together and
 finds answers in other words. The log-odds of a sentence are
 
-    words * (log-odds of the reader) + cross * (score of the cross-encoder) + bias
+    words * (log-odds of the reader) + cross * (score of the cross-encoder) + meaning * (cosine) + bias
 
-The numbers are fitted by `core.training.cross_fit` on questions that neither was trained on. The cross-encoder reads
-only the likeliest passages, `READ` for each part of a question; elsewhere its score is `UNREAD`. Likeliest is where the
-reader's log-odds and `MEANING` times the cosine are highest together: with more weight on meaning than in a score, a
-passage in other words is among them more often.
+The numbers are of the size that `core.training.cross_fit` fits on questions that neither was trained on. The
+cross-encoder reads only the likeliest passages, `READ` for each part of a question; elsewhere its score is `UNREAD`.
+Likeliest is where the reader's log-odds and `MEANING` times the cosine are highest together: with more weight on
+meaning than in a score, a passage in other words is among them more often.
 
 The reader alone judges records and rows of tables, whose fields the cross-encoder would read as sentences. It also
-judges alone what is about another number or code than the question names, which the cross-encoder overlooks.
+judges alone what is about another number or code than the question names, which the cross-encoder overlooks. Where the
+question asks for so much "per day", and a sentence says that, those that do not answer less.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,19 +27,34 @@ from core.rag.sentences import CELLS
 READ = 4
 MEANING = 20.0
 UNREAD = -6.0
+LESS = 1.0  # log-odds that a sentence loses which does not say the unit that is asked for, where another does
 _SURE = 1e-9
+_UNITS = (
+    r"second|minute|hour|day|night|week|month|quarter|year|person|head|employee|kilomet(?:re|er)|mile|litre|kilogram"
+)
+_ASKED_PER = re.compile(rf"\b(?:per|each|every) ({_UNITS})\b", re.I)
+_SAID_PER = re.compile(rf"\b(?:per|an?|each|every) ({_UNITS})\b", re.I)
+_ADVERBS = {
+    "hourly": "hour",
+    "daily": "day",
+    "nightly": "night",
+    "weekly": "week",
+    "monthly": "month",
+    "yearly": "year",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """Weights of both scores, and the bias."""
+    """Weights of both scores and of the cosine between question and sentence, and the bias."""
 
     words: float
     cross: float
+    meaning: float
     bias: float
 
 
-JOINT = Joint(words=0.28, cross=0.37, bias=1.0)
+JOINT = Joint(words=0.22, cross=0.4, meaning=4.0, bias=-0.68)
 
 Passage = tuple[str, Sequence[str]]
 """A heading and the sentences under it."""
@@ -72,15 +89,29 @@ class CrossReading:
         judged = {at: rest for at, passage in enumerate(passages) if any(rest := may_judge(question, passage))}
         order = sorted(judged, key=lambda at: -likely[at])[:READ]
         read = dict(zip(order, self._encoder.score(question, [passages[at] for at in order]), strict=True))
-        return [
-            [
-                _join(own, other) if may else own
-                for own, other, may in zip(
-                    each, read.get(at, [UNREAD] * len(each)), judged.get(at, [False] * len(each)), strict=True
-                )
-            ]
-            for at, each in enumerate(scores)
-        ]
+        unsaid = [[not says_unit(question, sentence) for sentence in sentences] for _, sentences in passages]
+        less = LESS if any(not each for own in unsaid for each in own) else 0.0
+        joined = []
+        for at, own in enumerate(scores):
+            crossed = read.get(at, [UNREAD] * len(own))
+            may = judged.get(at, [False] * len(own))
+            joined.append(
+                [
+                    _join(score, crossed[n], meanings[at][n], less=less * unsaid[at][n]) if may[n] else score
+                    for n, score in enumerate(own)
+                ]
+            )
+        return joined
+
+
+def says_unit(question: str, sentence: str) -> bool:
+    """Say whether a sentence says "a day" where the question's last line asks for so much "per day", and so on."""
+    return _units(_ASKED_PER, question.rsplit("\n", 1)[-1]) <= _units(_SAID_PER, sentence)
+
+
+def _units(pattern: re.Pattern[str], text: str) -> set[str]:
+    said = {each.lower().replace("meter", "metre") for each in pattern.findall(text)}
+    return said | {unit for adverb, unit in _ADVERBS.items() if adverb in text.lower().split()}
 
 
 def may_judge(question: str, passage: Passage) -> list[bool]:
@@ -95,8 +126,9 @@ def _likely(scores: Sequence[float], meanings: Sequence[float]) -> float:
     return max((_odds(s) + MEANING * m for s, m in zip(scores, meanings, strict=True)), default=0.0)
 
 
-def _join(score: float, judged: float) -> float:
-    return 1 / (1 + math.exp(-(JOINT.words * _odds(score) + JOINT.cross * judged + JOINT.bias)))
+def _join(score: float, crossed: float, meaning: float, *, less: float) -> float:
+    odds = JOINT.words * _odds(score) + JOINT.cross * crossed + JOINT.meaning * meaning + JOINT.bias - less
+    return 1 / (1 + math.exp(-odds))
 
 
 def _odds(score: float) -> float:

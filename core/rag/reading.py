@@ -135,7 +135,7 @@ class ChunkReading:
 
 def _judged(cross: CrossReading, parts: Sequence[str], scored: Sequence[_Scored]) -> list[_Scored]:
     """Return the passages with the scores that both readers give them."""
-    passages = [(sentence_heading(each.row.document, each.row.place), each.sentences) for each in scored]
+    passages = [(_headings(each), each.sentences) for each in scored]
     joined = [
         cross.score(
             part, passages, [each.by_part[n] for each in scored], meanings=[each.meanings[n] for each in scored]
@@ -143,6 +143,12 @@ def _judged(cross: CrossReading, parts: Sequence[str], scored: Sequence[_Scored]
         for n, part in enumerate(parts)
     ]
     return [replace(each, by_part=[part[at] for part in joined]) for at, each in enumerate(scored)]
+
+
+def _headings(scored: _Scored) -> str:
+    """Return what a passage stands under: its dataset, which often names what a question is about, document, place."""
+    own = sentence_heading(scored.row.document, scored.row.place)
+    return own if scored.row.document.startswith(scored.source.title) else f"{scored.source.title} > {own}"
 
 
 def choose_answers(scores: Sequence[Sequence[Sequence[float]]], *, threshold: float) -> list[tuple[int, ...]]:

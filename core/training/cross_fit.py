@@ -1,10 +1,10 @@
 """Joins the cross-encoder with the reader's score, and measures both: `python -m core.training.cross_fit DATA_FOLDER`.
 
 The reader scores all sentences of the passages that were found, as retrieval does; the cross-encoder reads only the
-first passages by that order. Where it did not read, its score is `UNREAD`. Three numbers are fitted, as in
-`core.training.reader_fit`, on every second question that nothing was trained on: how much either score counts, and the
-bias, set so that at `THRESHOLD` as many of the questions that nothing answers are given up as by the reader alone. The
-others are measured:
+first passages by that order. Where it did not read, its score is `UNREAD`. Four numbers are fitted, as in
+`core.training.reader_fit`, on every second question that nothing was trained on: how much either score and the cosine
+between question and sentence count, and the bias, set so that at `THRESHOLD` as many of the questions that nothing
+answers are given up as by the reader alone. The others are measured:
 
     P(sentence s answers) = exp(total of s) / (1 + sum of exp(total of t) over all sentences t read)
 """
@@ -44,6 +44,7 @@ class Seen:
     Attributes:
         words: Log-odds of the reader.
         cross: Scores of the cross-encoder for the passages in `order`.
+        meaning: Cosine between the question and each sentence.
         passage: Which passage each sentence stands in.
         gold: Whether it answers.
         judged: Whether the cross-encoder may judge it, as `core.rag.cross_reading` says.
@@ -52,6 +53,7 @@ class Seen:
 
     words: Vector
     cross: Vector
+    meaning: Vector
     passage: NDArray[np.int64]
     gold: NDArray[np.bool_]
     judged: NDArray[np.bool_]
@@ -89,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         FACTS_TEST: look(read_groups(data_file(options.data, FACTS_TEST))[:: options.every]),
     }
     ways = {
-        "the reader alone": (Joint(1.0, 0.0, 0.0), 0),
+        "the reader alone": (Joint(1.0, 0.0, 0.0, 0.0), 0),
         f"the product's, {PRODUCT_READ} passages": (JOINT, PRODUCT_READ),
     }
     ways |= {f"the cross-encoder alone, {n} passages": (fit_joint(fit, read=n, alone="cross"), n) for n in READS[-1:]}
@@ -142,23 +144,23 @@ def read_all(groups: Sequence[Group], embedder: Embedder, encoder: SentenceEncod
         read = cross.score(group.question, [(group.readings[at].heading, group.readings[at].sentences) for at in order])
         for at, own in zip(order, read, strict=True):
             scores[passage == at] = own
-        found.append(Seen(words, scores, passage, gold, np.concatenate(may), order))
+        found.append(Seen(words, scores, features[:, meaning], passage, gold, np.concatenate(may), order))
     return found
 
 
 def fit_joint(seen: Sequence[Seen], *, read: int, alone: str = "") -> Joint:
     """Return the weights that make what is right likeliest; of one score `alone`, where that is named."""
-    inputs = [torch.tensor(np.stack([each.words, each.scores(read=read)], 1)) for each in seen]
+    inputs = [torch.tensor(np.stack([each.words, each.scores(read=read), each.meaning], 1)) for each in seen]
     right, judged = [torch.tensor(each.gold) for each in seen], [torch.tensor(each.judged) for each in seen]
-    used = torch.tensor([alone != "cross", alone != "words"], dtype=torch.float64)
-    weights = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64, requires_grad=True)
+    used = torch.tensor([alone != "cross", alone != "words", not alone], dtype=torch.float64)
+    weights = torch.tensor([0.5, 0.5, 1.0, 0.0], dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
         losses = []
         for given, gold, may in zip(inputs, right, judged, strict=True):
-            odds = torch.where(may, given @ (weights[:2] * used) + weights[2], given[:, 0])
+            odds = torch.where(may, given @ (weights[:3] * used) + weights[3], given[:, 0])
             every = torch.logsumexp(torch.cat([odds, odds.new_zeros(1)]), 0)
             losses.append(every - (torch.logsumexp(odds[gold], 0) if bool(gold.any()) else 0.0))
         loss = torch.stack(losses).mean()
@@ -166,16 +168,16 @@ def fit_joint(seen: Sequence[Seen], *, read: int, alone: str = "") -> Joint:
         return loss
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
-    words, cross = (weights[:2].detach() * used).tolist()
+    words, cross, meaning = (weights[:3].detach() * used).tolist()
     before = np.array([each.words.max() for each in seen if not each.gold.any()])
-    others = [totals(Joint(words, cross, 0.0), each, read=read).max() for each in seen if not each.gold.any()]
+    others = [totals(Joint(words, cross, meaning, 0.0), each, read=read).max() for each in seen if not each.gold.any()]
     level = float(np.quantile(others, (before < _odds(THRESHOLD)).mean()))
-    return Joint(words, cross, _odds(THRESHOLD) - level)
+    return Joint(words, cross, meaning, _odds(THRESHOLD) - level)
 
 
 def totals(joint: Joint, seen: Seen, *, read: int) -> Vector:
     """Return the log-odds of each sentence."""
-    both = joint.words * seen.words + joint.cross * seen.scores(read=read) + joint.bias
+    both = joint.words * seen.words + joint.cross * seen.scores(read=read) + joint.meaning * seen.meaning + joint.bias
     return np.where(seen.judged, both, seen.words)
 
 

@@ -17,7 +17,15 @@ def seen(words: list[float], cross: list[float], *, gold: int | None = None, jud
     count = len(words)
     right = np.array([at == gold for at in range(count)])
     passage = np.arange(count)
-    return Seen(np.array(words), np.array(cross), passage, right, np.full(count, judged), tuple(range(count)))
+    return Seen(
+        np.array(words),
+        np.array(cross),
+        RANDOM.normal(0.4, 0.01, count),
+        passage,
+        right,
+        np.full(count, judged),
+        tuple(range(count)),
+    )
 
 
 def questions(count: int) -> list[Seen]:
@@ -36,14 +44,14 @@ def test_the_better_judge_counts_more_and_no_more_is_answered_wrongly() -> None:
     joint = fit_joint(questions(200), read=4)
     assert joint.cross > 3 * abs(joint.words)
     said = describe(questions(200), joint, read=4)
-    alone = describe(questions(200), Joint(1.0, 0.0, 0.0), read=0)
+    alone = describe(questions(200), Joint(1.0, 0.0, 0.0, 0.0), read=0)
     share = {text: float(text.split("right sentence ")[1].split("%")[0]) for text in (said, alone)}
     assert share[said] > 90 > 60 > share[alone]
     assert "of 100; given up where nothing answers" in said
 
 
 def test_what_was_not_read_or_may_not_be_judged_keeps_its_place() -> None:
-    joint = Joint(0.5, 1.0, 0.0)
+    joint = Joint(0.5, 1.0, 0.0, 0.0)
     assert totals(joint, seen([2.0, 2.0], [3.0, 3.0]), read=1).tolist() == [4.0, 1.0 + UNREAD]
     assert totals(joint, seen([2.0, 2.0], [3.0, 3.0], judged=False), read=2).tolist() == [2.0, 2.0]
 
