@@ -106,7 +106,8 @@ class CrossReading:
 
 def says_unit(question: str, sentence: str) -> bool:
     """Say whether a sentence says "a day" where the question's last line asks for so much "per day", and so on."""
-    return _units(_ASKED_PER, question.rsplit("\n", 1)[-1]) <= _units(_SAID_PER, sentence)
+    asked = _units(_ASKED_PER, question.rsplit("\n", 1)[-1])
+    return not asked or asked <= _units(_SAID_PER, sentence)
 
 
 def _units(pattern: re.Pattern[str], text: str) -> set[str]:

@@ -22,10 +22,9 @@ from core.encoder.minilm import minilm_folder
 from core.encoder.onnx_encoder import CARD
 from core.encoder.sentence_encoder import BUNDLED, Row
 from core.schema import digest_of
+from core.training.distil_model import NOTHING, SHARPNESS
 from core.training.sentence_vectors import SentenceModel, alike, load_sentence_base
 
-SHARPNESS = 20.0  # of the cosine, at first
-NOTHING = 0.45  # cosine that stands for "nothing answers", at first
 _DENSE = "_quant"
 
 

@@ -19,6 +19,7 @@ from core.encoder.sentence_encoder import Row
 from core.errors import TrainingError
 from core.training.checkpoints import load_checkpoint, save_checkpoint
 from core.training.cross_model import CrossModel
+from core.training.distil import build_optimizer
 from core.training.reader_data import Group
 
 _SAVE_S = 300.0
@@ -173,13 +174,7 @@ def _next(random: Random, order: list[int], groups: Sequence[Group]) -> int:
 def _optimizer(model: CrossModel, recipe: CrossRecipe) -> torch.optim.Optimizer:
     layers = [p for p in model.base.encoder.parameters() if p.requires_grad]
     new = [model.side, *model.head.parameters(), model.nothing]
-    groups = [
-        {"params": [p for p in layers if p.ndim > 1], "weight_decay": 0.01, "highest": recipe.rate},
-        {"params": [p for p in layers if p.ndim <= 1], "weight_decay": 0.0, "highest": recipe.rate},
-        {"params": new, "weight_decay": 0.0, "highest": recipe.new * recipe.rate},
-        {"params": [model.sharpness], "weight_decay": 0.0, "highest": 20 * recipe.new * recipe.rate},
-    ]
-    return torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))
+    return build_optimizer(layers, new, model.sharpness, rate=recipe.rate, faster=recipe.new)
 
 
 def _done(recipe: CrossRecipe, step: int, seconds: float) -> float:

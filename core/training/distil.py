@@ -115,12 +115,9 @@ def teach(model: Scorer, pool: Pool, *, progress: Callable[[str], None]) -> NDAr
     said = np.zeros(int(begins[-1]), dtype=np.float16)
     device = model.side.device
     model.eval()
-    found = []
-    for parts, places in every_place(pool, np.flatnonzero(pool.is_test == 0).tolist()):
-        found.append((_scores(model, parts, device).half(), places))
-    for scores, places in found:
+    for rows, places in every_place(pool, np.flatnonzero(pool.is_test == 0).tolist()):
         where = np.concatenate([np.arange(begins[p], begins[p + 1]) for p in places])
-        said[where] = scores.cpu().numpy()
+        said[where] = _scores(model, [rows], device).half().cpu().numpy()
     progress(f"The teacher has scored {len(said)} sentences.")
     return said
 
@@ -209,17 +206,23 @@ def _loss(scores: Tensor, batch: Batch, device: torch.device, *, right: float) -
 
 
 def _optimizer(model: Scorer, recipe: DistilRecipe) -> torch.optim.Optimizer:
-    new = {"side", "nothing", "head.weight", "head.bias"}
-    named = list(model.learnt())
-    layers = [each for name, each in named if name not in new | {"sharpness"}]
+    new = [model.side, *model.head.parameters(), model.nothing]
+    others = {id(each) for each in (*new, model.sharpness)}
+    layers = [each for _, each in model.learnt() if id(each) not in others]
+    return build_optimizer(layers, new, model.sharpness, rate=recipe.rate, faster=recipe.new)
+
+
+def build_optimizer(
+    layers: Sequence[Tensor], new: Sequence[Tensor], sharpness: Tensor, *, rate: float, faster: float
+) -> torch.optim.Optimizer:
+    """Return the optimizer of a reader: what is new learns so many times faster than the layers, its sharpness more.
+
+    The highest rate of each group stands beside its parameters as `highest`.
+    """
     groups = [
-        {"params": [p for p in layers if p.ndim > 1], "weight_decay": 0.01, "highest": recipe.rate},
-        {"params": [p for p in layers if p.ndim <= 1], "weight_decay": 0.0, "highest": recipe.rate},
-        {
-            "params": [each for name, each in named if name in new],
-            "weight_decay": 0.0,
-            "highest": recipe.new * recipe.rate,
-        },
-        {"params": [model.sharpness], "weight_decay": 0.0, "highest": 20 * recipe.new * recipe.rate},
+        {"params": [p for p in layers if p.ndim > 1], "weight_decay": 0.01, "highest": rate},
+        {"params": [p for p in layers if p.ndim <= 1], "weight_decay": 0.0, "highest": rate},
+        {"params": list(new), "weight_decay": 0.0, "highest": faster * rate},
+        {"params": [sharpness], "weight_decay": 0.0, "highest": 20 * faster * rate},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))

@@ -17,6 +17,7 @@ from torch import Tensor
 from core.training.distil_model import Rows, pad_rows
 
 Ints = NDArray[np.int64]
+PUBLIC, WRITTEN, READ, FACTS, OTHERS, FITTING = range(6)  # kinds of questions
 QUESTION_MARK = 1029
 CHUNK_TOKENS = 24_000  # of one pass
 _SHORTEN, _GOLD, _CUT = 0.15, 0.75, 0.1
@@ -150,7 +151,7 @@ class Drawn:
         drawn = random.random()
         first = gold if drawn < _GOLD else (cut if drawn < _GOLD + _CUT else [])
         wanted = min(len(others), random.choice(_OTHERS) + (not first))
-        while len(first) + wanted == 0:  # it has but the rows that answer
+        if not first and not wanted:  # it has but the rows that answer
             return gold
         picked: list[int] = []
         while len(picked) < wanted:  # the nearest are likelier
@@ -168,7 +169,7 @@ def span_begins(pool: Pool) -> Ints:
     return np.concatenate([[0], np.cumsum(lengths)])
 
 
-def every_place(pool: Pool, asked: Sequence[int]) -> Iterator[tuple[tuple[Rows, ...], list[int]]]:
+def every_place(pool: Pool, asked: Sequence[int]) -> Iterator[tuple[Rows, list[int]]]:
     """Yield passes of about `CHUNK_TOKENS`, each with the places of `near` that its spans belong to, in order."""
     places = [(p, at) for at in asked for p in range(int(pool.of_near[at]), int(pool.of_near[at + 1]))]
     size = np.diff(pool.of_row.astype(np.int64))[pool.near.astype(np.int64)]
@@ -183,9 +184,9 @@ def every_place(pool: Pool, asked: Sequence[int]) -> Iterator[tuple[tuple[Rows, 
         yield _pass_of(pool, part)
 
 
-def _pass_of(pool: Pool, part: Sequence[tuple[int, int]]) -> tuple[tuple[Rows, ...], list[int]]:
+def _pass_of(pool: Pool, part: Sequence[tuple[int, int]]) -> tuple[Rows, list[int]]:
     rows = [(pool.question(at), *pool.row(int(pool.near[place]))) for place, at in part]
-    return (pad_rows(rows),), [place for place, _ in part]
+    return pad_rows(rows), [place for place, _ in part]
 
 
 def _pack(

@@ -26,14 +26,13 @@ from core.rag.embedding import Embedder
 from core.training.console import say
 from core.training.cross_data import WRITTEN as WRITTEN_FOLDER
 from core.training.cross_data import Asked, WrittenPassage, load_written
-from core.training.distil_data import Pool
+from core.training.distil_data import FACTS, FITTING, OTHERS, PUBLIC, READ, WRITTEN, Pool
 from core.training.reader_baselines import embed_once, text_of
 from core.training.reader_data import FACTS_TEST, QUESTIONS_TEST, TRAIN, Group, Labelled, data_file, read_groups
 from core.training.sentence_run import is_kept_out
 from core.training.starter_sources import Sources, load_sources
 
 PAGES = WRITTEN_FOLDER / "pages.jsonl"  # questions about public pages, whose text is read from the public data
-PUBLIC, WRITTEN, READ, FACTS, OTHERS, FITTING = range(6)
 NEAR = 10  # passages beside a question
 _SAME = 6  # of them from the same document at most
 _CUT = 0.3  # of the questions get their row without its answer
@@ -48,7 +47,6 @@ class _Collector:
     def __init__(self, tokenizer: Tokenizer, seed: int) -> None:
         self._tokenizer, self.random = tokenizer, Random(seed)  # noqa: S311 - training data, not secrets
         self._rows: dict[tuple[str, tuple[str, ...]], list[tuple[int, int]]] = {}
-        self.tokens, self.spans = list[Row](), list[Row]()
         self.asked: list[tuple[int, ...]] = []
         self.near: list[list[tuple[int, bool]]] = []
         self.gold: list[list[tuple[int, int]]] = []

@@ -18,12 +18,12 @@ from safetensors.torch import load_file, save_file
 
 from core.training.console import say
 from core.training.distil import DistilRecipe, measure_scorer, teach, train_scorer
-from core.training.distil_data import Drawn, Pool, load_pool
+from core.training.distil_data import FACTS, FITTING, OTHERS, PUBLIC, READ, WRITTEN, Drawn, Pool, load_pool
 from core.training.distil_model import Scorer, load_minilm_scorer, load_mpnet_scorer
 
 WEIGHTS, CARD = "weights.safetensors", "model.json"  # named here: a GPU's machine may lack the ONNX runtime
-SHARES = {0: 0.38, 1: 0.32, 2: 0.18, 3: 0.07, 4: 0.05}  # of the kinds of `core.training.distil_pool`
-NAMES = {0: "public", 1: "written", 2: "pages", 3: "facts", 5: "articles that fit"}
+SHARES = {PUBLIC: 0.38, WRITTEN: 0.32, READ: 0.18, FACTS: 0.07, OTHERS: 0.05}  # of what is learnt from
+NAMES = {PUBLIC: "public", WRITTEN: "written", READ: "pages", FACTS: "facts", FITTING: "articles that fit"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

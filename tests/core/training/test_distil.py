@@ -17,9 +17,9 @@ from core.rag.embedding import Embedder
 from core.training import distil_run
 from core.training.cross_data import load_written
 from core.training.distil import DistilRecipe, teach, train_scorer
-from core.training.distil_data import Drawn, Pool, load_pool, span_begins
+from core.training.distil_data import WRITTEN, Drawn, Pool, load_pool, span_begins
 from core.training.distil_model import load_minilm_scorer, load_mpnet_scorer, pad_rows
-from core.training.distil_pool import PAGES, WRITTEN, build_pool, load_pages
+from core.training.distil_pool import PAGES, build_pool, load_pages
 from core.training.reader_data import FACTS_TEST, QUESTIONS_TEST, TRAIN, Group, Labelled, data_file, write_groups
 from core.training.starter_sources import Passage, Sources
 
