@@ -118,12 +118,21 @@ class _Model:
         self._turns = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="cross")
 
     def score(self, question: str, passages: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
-        """Return the scores of each passage's sentences; as many passages are read at a time as there are cores."""
+        """Return the scores of each passage's sentences; as many passages are read at a time as there are cores.
+
+        The longest are read first, so that no core is left with one at the end.
+        """
         asked = question_row(self._tokenizer, question)
         first = self._read_lower(asked.ids) + self._head.side
         rows = [passage_rows(self._tokenizer, *passage) for passage in passages]
-        read = self._turns.map(lambda row: self._score(asked, first, row), [row for own in rows for row in own])
-        return [[score for _ in own for score in next(read)] for own in rows]
+        every = [(at, row) for at, own in enumerate(rows) for row in own]
+        order = sorted(range(len(every)), key=lambda n: -len(every[n][1].ids))
+        read = self._turns.map(lambda n: self._score(asked, first, every[n][1]), order)
+        scores = dict(zip(order, read, strict=True))
+        joined: list[list[float]] = [[] for _ in rows]
+        for n, (at, _) in enumerate(every):
+            joined[at] += scores[n]
+        return joined
 
     def _score(self, asked: Row, first: Vectors, row: Row) -> list[float]:
         joint = np.concatenate([first, self._lower(row.ids)])

@@ -5,6 +5,7 @@ comes out is unchecked text; nothing here decides whether it may be shown.
 """
 
 import inspect
+import os
 import re
 import threading
 from collections.abc import Generator, Iterator, Sequence
@@ -27,7 +28,8 @@ from core.llm.text_stream import TextStream
 from core.llm.vocabulary import read_vocabulary
 from core.schema import Delta, Finish, FinishReason, GenerateRequest, ModelInfo, Permit
 
-_SMALL = 100_000_000  # parameters; below, threads cost more time than they save, most of all on a busy machine
+_SMALL = 100_000_000  # parameters; below, threads save time on many tokens alone
+_TOKENS_A_THREAD = 128  # of a small model
 _Step = tuple[torch.Tensor, Any]  # the logits of the next token, and the cache behind them
 _PIECE = re.compile(r".{1,24}\S*\s?", re.S)  # what is passed on at a time: a few words, however much was read at once
 _OWN_SENTENCE = re.compile(r"[.!?]\s")  # an end, then more: a decimal point is none
@@ -75,6 +77,7 @@ class TransformersEngine:
         self._slots = threading.BoundedSemaphore(slots)
         self._queue_timeout_s = queue_timeout_s
         self._computing = threading.Lock()
+        self._cores = len(os.sched_getaffinity(0))
 
     @property
     def info(self) -> ModelInfo:
@@ -223,11 +226,15 @@ class TransformersEngine:
     def _forward(self, tokens: Sequence[int], *, cache: Any, adapter: str | None) -> _Step:
         input_ids = torch.tensor([tokens], device=self._device)
         with self._computing:
-            if self._device.type == "cpu" and self._info.parameters < _SMALL:
-                torch.set_num_threads(1)  # counts for this thread alone, and each step may run in another
+            if self._device.type == "cpu":
+                torch.set_num_threads(self._threads_for(len(tokens)))  # of this thread; each step may run in another
             self._switch.choose(adapter)
             output = self._switch.model(input_ids=input_ids, past_key_values=cache, use_cache=True, **self._options)
         return output.logits[:, -1].to(self._device), output.past_key_values
+
+    def _threads_for(self, tokens: int) -> int:
+        is_small = self._info.parameters < _SMALL
+        return max(1, min(self._cores, tokens // _TOKENS_A_THREAD)) if is_small else self._cores
 
     def _reason(
         self, token: int, *, stream: TextStream, constraint: QuotingConstraint | None, is_spent: bool

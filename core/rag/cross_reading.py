@@ -6,9 +6,11 @@ finds answers in other words. The log-odds of a sentence are
     words * (log-odds of the reader) + cross * (score of the cross-encoder) + meaning * (cosine) + bias
 
 The numbers are of the size that `core.training.cross_fit` fits on questions that neither was trained on. The
-cross-encoder reads only the likeliest passages, `READ` for each part of a question; elsewhere its score is `UNREAD`.
-Likeliest is where the reader's log-odds and `MEANING` times the cosine are highest together: with more weight on
-meaning than in a score, a passage in other words is among them more often.
+cross-encoder reads only the likeliest passages, up to `READ` for each part of a question; elsewhere its score is
+`UNREAD`. Likeliest is where the reader's log-odds and `MEANING` times the cosine are highest together: with more weight
+on meaning than in a score, a passage in other words is among them more often. One that is `BEHIND` the likeliest by
+more is not read: on 200 questions of SQuAD and those about the starter datasets, that spares a third of the reading
+and changes no answer.
 
 The reader alone judges records and rows of tables, whose fields the cross-encoder would read as sentences. It also
 judges alone what is about another number or code than the question names, which the cross-encoder overlooks. Where the
@@ -25,6 +27,7 @@ from core.rag.reader import is_record, misses
 from core.rag.sentences import CELLS
 
 READ = 4
+BEHIND = 5.0
 MEANING = 20.0
 UNREAD = -6.0
 LESS = 1.0  # log-odds that a sentence loses which does not say the unit that is asked for, where another does
@@ -87,7 +90,8 @@ class CrossReading:
         """
         likely = [_likely(own, meant) for own, meant in zip(scores, meanings, strict=True)]
         judged = {at: rest for at, passage in enumerate(passages) if any(rest := may_judge(question, passage))}
-        order = sorted(judged, key=lambda at: -likely[at])[:READ]
+        best = max((likely[at] for at in judged), default=0.0)
+        order = sorted((at for at in judged if likely[at] >= best - BEHIND), key=lambda at: -likely[at])[:READ]
         read = dict(zip(order, self._encoder.score(question, [passages[at] for at in order]), strict=True))
         unsaid = [[not says_unit(question, sentence) for sentence in sentences] for _, sentences in passages]
         less = LESS if any(not each for own in unsaid for each in own) else 0.0

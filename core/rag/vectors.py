@@ -7,10 +7,14 @@ many chunks is not held: Chroma's graph searches it.
 
 An embedded Chroma does not see what another process writes into its folder. So each writer leaves a mark there, and who
 finds the mark of another opens the folder anew: before it writes, and when a search fails.
+
+Chroma keeps room for 100 vectors in the files of a new graph, filled with whatever lay in this process's memory: texts
+that were erased since, say. So the first write of an index clears that room.
 """
 
 import logging
 import os
+import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,6 +37,7 @@ from core.schema import Chunk
 
 COLLECTION = "chunks"
 MARK = "last-writer"
+_USED = struct.Struct("<IQQQ")  # how the header of a graph begins; its last number is that of the vectors
 _OPENED = count()  # Chroma hands out what is open under a path already; another spelling of it is opened anew
 PAGE = 1000
 MOST_WITHOUT = 100_000
@@ -76,6 +81,7 @@ class VectorIndex:
         self._mark = mark
         self._seen = self._read_mark()
         self._writes = 0
+        self._is_cleared = mark is None
         self._lock = threading.Lock()
         self._open()
 
@@ -265,6 +271,9 @@ class VectorIndex:
                 self._writes += 1
                 self._seen = f"{os.getpid()} {id(self)} {self._writes}"
                 self._mark.write_text(self._seen)
+                if change == "upsert" and not self._is_cleared:
+                    _clear_unused(self._mark.parent)
+                    self._is_cleared = True
 
     def _open(self) -> None:
         with _as_retrieval_error("opened"):
@@ -316,6 +325,17 @@ def open_vectors(
         held_bytes=held_bytes,
         graph=graph,
     )
+
+
+def _clear_unused(folder: Path) -> None:
+    """Overwrite the files of graphs that hold no vector yet, unless they are clear."""
+    for header in folder.glob("*/header.bin"):
+        data = header.read_bytes()
+        if len(data) >= _USED.size and _USED.unpack_from(data)[-1] == 0:
+            for path in (header.with_name("data_level0.bin"), header.with_name("length.bin")):
+                if any(path.read_bytes()):
+                    with path.open("r+b") as file:
+                        file.write(bytes(path.stat().st_size))
 
 
 def _server(url: str, quiet: ChromaSettings) -> ClientAPI:

@@ -1,14 +1,19 @@
+import ctypes
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from chromadb import PersistentClient
+from chromadb.config import Settings as ChromaSettings
 
 from core.config import Settings
 from core.errors import RetrievalError
 from core.rag.embedding import DIMENSIONS
 from core.rag.vectors import HELD, VectorIndex, open_vectors
 from tests.core.rag.chroma_server import chroma_server, chunks, free_port, random_vectors
+
+PERTURB = -6  # glibc's M_PERTURB
 
 
 def test_search_ranks_by_cosine_within_versions(vectors: VectorIndex) -> None:
@@ -136,6 +141,27 @@ def test_export_and_import_carry_everything(vectors: VectorIndex, tmp_path: Path
     restored = {i: (v, m) for ids, vs, ms in other.export_all() for i, v, m in zip(ids, vs, ms, strict=True)}
     assert np.allclose([restored[f"v1-{n}"][0] for n in range(1203)], kept, atol=1e-6)
     assert restored["v1-0"][1] == {"dataset_id": "data", "version": "v1"}
+
+
+def test_files_hold_nothing_of_what_lay_in_memory(tmp_path: Path) -> None:
+    bare = PersistentClient(path=str(tmp_path / "bare"), settings=ChromaSettings(anonymized_telemetry=False))
+    index = open_vectors(Settings(home=tmp_path / "ours"))
+    allocator = ctypes.CDLL(None)
+    allocator.mallopt(PERTURB, ord("Z") ^ 0xFF)  # memory is full of Z when it is handed out, as it may be of texts
+    try:
+        bare.create_collection("bare", embedding_function=None).upsert(ids=["one"], embeddings=random_vectors(1, seed=1))
+        for count in (1, 30):
+            index.add(chunks(count, version="v1"), vectors=random_vectors(count, seed=1))
+    finally:
+        allocator.mallopt(PERTURB, 0)
+    [theirs], [ours] = (list((tmp_path / name).rglob("data_level0.bin")) for name in ("bare", "ours"))
+    assert b"Z" * 100 in theirs.read_bytes()
+    assert b"Z" * 100 not in ours.read_bytes()
+    assert b"ZZZZ" not in ours.with_name("length.bin").read_bytes()
+    kept = random_vectors(1200, seed=2)
+    index.add(chunks(1200, version="v2"), vectors=kept)
+    again = open_vectors(Settings(home=tmp_path / "ours"))
+    assert again.nearest(kept[77], ids=None, top_k=1)[0][0] == "v2-77"
 
 
 def test_shapes_that_differ_are_refused(vectors: VectorIndex) -> None:
