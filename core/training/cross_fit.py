@@ -27,9 +27,9 @@ from core.rag.embedding import Embedder
 from core.rag.reader import BY_MEANING
 from core.training.console import say
 from core.training.cross_data import WRITTEN, WrittenPassage, load_written
-from core.training.reader_baselines import embed_once, text_of
 from core.training.reader_data import FACTS_TEST, QUESTIONS_TEST, TRAIN, Group, data_file, read_groups
 from core.training.reader_fit import READ, see, widen, without_answer
+from core.training.reader_texts import embed_once, text_of
 from core.training.sentence_run import is_kept_out
 
 Vector = NDArray[np.float64]

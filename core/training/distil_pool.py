@@ -27,8 +27,8 @@ from core.training.console import say
 from core.training.cross_data import WRITTEN as WRITTEN_FOLDER
 from core.training.cross_data import Asked, WrittenPassage, load_written
 from core.training.distil_data import FACTS, FITTING, OTHERS, PUBLIC, READ, WRITTEN, Pool
-from core.training.reader_baselines import embed_once, text_of
 from core.training.reader_data import FACTS_TEST, QUESTIONS_TEST, TRAIN, Group, Labelled, data_file, read_groups
+from core.training.reader_texts import embed_once, text_of
 from core.training.sentence_run import is_kept_out
 from core.training.starter_sources import Sources, load_sources
 
@@ -108,7 +108,7 @@ class _Collector:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Build the pool and write it."""
     parser = argparse.ArgumentParser(description="Gather what the distillation of the cross-encoder reads.")
-    parser.add_argument("data", type=Path, metavar="DATA_FOLDER", help="folder of the groups of reader_run")
+    parser.add_argument("data", type=Path, metavar="DATA_FOLDER", help="folder of the groups of reader_data")
     parser.add_argument("--source", type=Path, required=True, help="folder of the public data")
     parser.add_argument("--output", type=Path, required=True, help="file to write")
     options = parser.parse_args(arguments)
@@ -161,7 +161,7 @@ def build_pool(
     """Return the pool.
 
     Args:
-        data: Folder of the groups that `core.training.reader_run` builds.
+        data: Folder of the groups that `core.training.reader_data` builds.
         sources: The part of the public data that is learnt from.
         tokenizer: MiniLM's.
         embedder: Finds what is near.

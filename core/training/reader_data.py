@@ -3,10 +3,14 @@
 Hard passages come from the same document, nearest to the question by the embedder; a share of the questions has no
 passage that answers. Public questions stand beside made-up policies and tables, so that everyday wording is learnt too.
 Of public passages only the one asked about is known to answer; that no other does is assumed, not checked.
+
+From the command line: `python -m core.training.reader_data -h`.
 """
 
+import argparse
 import gzip
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +19,7 @@ from random import Random
 import numpy as np
 
 from core.rag.embedding import Embedder
+from core.training.console import say
 from core.training.starter_evidence import draw_passages
 from core.training.starter_policies import ROW, FactKey, Sheet, build_policy, build_table
 from core.training.starter_sources import Passage, Question, Sources, load_sources
@@ -46,6 +51,18 @@ class Group:
 
     question: str
     readings: tuple[Labelled, ...]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Build the groups and write them."""
+    parser = argparse.ArgumentParser(description="Make what readers learn from.")
+    parser.add_argument("data", type=Path, metavar="DATA_FOLDER", help="gets the groups")
+    parser.add_argument("--source", type=Path, required=True, help="folder of the public data")
+    parser.add_argument("--scale", type=float, default=1.0, help="made-up groups, as a share of the usual number")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(arguments)
+    counts = write_data(options.source, options.data, embedder=Embedder(), seed=options.seed, scale=options.scale)
+    say("  ".join(f"{name} {count}" for name, count in counts.items()))
 
 
 def write_data(source: Path, folder: Path, *, embedder: Embedder, seed: int, scale: float = 1.0) -> dict[str, int]:
@@ -253,3 +270,7 @@ def _holding(passage: Passage, words: Sequence[str]) -> list[int]:
 
 def _as_typed(random: Random, text: str) -> str:
     return text.lower().rstrip("?") if random.random() < 0.25 else text
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -26,8 +26,8 @@ from core.encoder.sentence_encoder import SentenceEncoder
 from core.rag.embedding import Embedder
 from core.rag.reader import BY_MEANING, BY_WORDS, Reader, Weights
 from core.training.console import say
-from core.training.reader_baselines import embed_once, index_groups, readings_of, text_of
 from core.training.reader_data import FACTS_TEST, QUESTIONS_TEST, TRAIN, Group, data_file, read_groups
+from core.training.reader_texts import embed_once, index_groups, readings_of, text_of
 from core.training.sentence_run import is_kept_out
 
 READ = 16  # passages, as retrieval reads them

@@ -1,6 +1,6 @@
 """Trains the sentence encoder and exports it, from the command line: `python -m core.training.sentence_run -h`.
 
-The groups are those of `core.training.reader_run`, which builds them. The questions of a few articles are kept out:
+The groups are those of `core.training.reader_data`, which builds them. The questions of a few articles are kept out:
 they fit the reader's weights (`core.training.reader_fit`) on vectors as good as those of texts never seen.
 """
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not data_file(options.data, TRAIN).is_file():
         raise TrainingError(
             f"{data_file(options.data, TRAIN)} is missing. Build it first: "
-            f"python -m core.training.reader_run {options.data} --output {options.data} --source FOLDER --only-build"
+            f"python -m core.training.reader_data {options.data} --source FOLDER"
         )
     base = minilm_folder()
     tokenizer = load_tokenizer((base / "tokenizer.json").read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ from core.encoder.minilm import minilm_folder
 from core.encoder.onnx_encoder import CARD, OnnxEncoder
 from core.errors import ModelError
 from core.training.encoder_export import export_encoder
-from core.training.reader_model import load_reader_base
+from core.training.sentence_vectors import load_sentence_base
 
 ROWS = [[101, 2129, 2172, 102, 7954, 102], [101, 2129, 102]]
 
@@ -21,7 +21,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An encoder of one layer, exported."""
     torch.manual_seed(1)
     made = tmp_path_factory.mktemp("encoder")
-    export_encoder(load_reader_base(minilm_folder(), layers=1), made, outputs=("logits",), facts={"layers": 1})
+    model = load_sentence_base(minilm_folder(), frozen=0)
+    model.encoder.encoder.layer = model.encoder.encoder.layer[:1]
+    export_encoder(model, made, outputs=("hidden",), facts={"layers": 1})
     return made
 
 

@@ -149,13 +149,14 @@ def test_files_hold_nothing_of_what_lay_in_memory(tmp_path: Path) -> None:
     allocator = ctypes.CDLL(None)
     allocator.mallopt(PERTURB, ord("Z") ^ 0xFF)  # memory is full of Z when it is handed out, as it may be of texts
     try:
-        bare.create_collection("bare", embedding_function=None).upsert(ids=["one"], embeddings=random_vectors(1, seed=1))
+        theirs = bare.create_collection("bare", embedding_function=None)
+        theirs.upsert(ids=["one"], embeddings=random_vectors(1, seed=1))
         for count in (1, 30):
             index.add(chunks(count, version="v1"), vectors=random_vectors(count, seed=1))
     finally:
         allocator.mallopt(PERTURB, 0)
-    [theirs], [ours] = (list((tmp_path / name).rglob("data_level0.bin")) for name in ("bare", "ours"))
-    assert b"Z" * 100 in theirs.read_bytes()
+    [left], [ours] = (list((tmp_path / name).rglob("data_level0.bin")) for name in ("bare", "ours"))
+    assert b"Z" * 100 in left.read_bytes()
     assert b"Z" * 100 not in ours.read_bytes()
     assert b"ZZZZ" not in ours.with_name("length.bin").read_bytes()
     kept = random_vectors(1200, seed=2)

@@ -167,6 +167,12 @@ def test_the_same_seed_writes_the_same_groups(source_folder: Path, tmp_path: Pat
         assert len(one) == counts[test] > 0
 
 
+def test_the_command_builds_all_groups(group_folder: Path) -> None:
+    groups = {path.name.removesuffix(".jsonl.gz"): read_groups(path) for path in group_folder.iterdir()}
+    assert set(groups) == {"train", "q_test", "facts_test"}
+    assert all(groups.values())
+
+
 def test_missing_public_data_is_said(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="should be a folder"):
         write_data(tmp_path / "none", tmp_path, embedder=WordEmbedder(), seed=1)

@@ -71,7 +71,7 @@ def test_a_run_exports_an_encoder_that_the_product_reads(
 
 
 def test_missing_groups_are_an_error_that_says_how_to_build_them(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="--only-build"):
+    with pytest.raises(TrainingError, match="reader_data"):
         main([str(tmp_path), "--output", str(tmp_path / "encoder")])
 
 
