@@ -15,7 +15,7 @@ up: .venv/installed ## install, migrate, seed, and start the workbench
 	@$(BIN)/promethios up
 
 test: .venv/installed-dev chromium ## run all tests with branch coverage
-	@mkdir -p build && $(BIN)/python -m slipcover -m pytest -n 2 --dist worksteal --durations=25
+	@mkdir -p build && $(BIN)/python -m slipcover --immediate -m pytest -n 2 --dist worksteal --durations=25
 	@$(BIN)/python -m tests.covered build/coverage.json
 
 lint: .venv/installed-dev ## format, lint, types, layers

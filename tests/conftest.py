@@ -1,5 +1,6 @@
 """Fixtures for every test: a clock that stands still, a migrated SQLite store, and a real PostgreSQL server."""
 
+import fcntl
 import os
 import pwd
 import shutil
@@ -204,15 +205,22 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="session")
 def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder after the first start: starter datasets, agents, an admin. Copied for each test."""
+    """A data folder after the first start: starter datasets, agents, an admin. One of all workers; copied for tests."""
     # torch, only in the tests that need the model
     from governance.seed import seed
     from governance.wiring import open_workbench
 
-    home = tmp_path_factory.mktemp("first-start")
-    workbench = open_workbench(load_settings(home=home))
-    seed(workbench)
-    workbench.close()
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    home = shared / "first-start"
+    with (shared / "first-start.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.exists():
+            made = shared / "first-start-being-made"
+            workbench = open_workbench(load_settings(home=made))
+            seed(workbench)
+            workbench.close()
+            made.rename(home)
     return home
 
 

@@ -35,8 +35,9 @@ def questions(
     """Ask questions about the starter datasets end to end."""
     from governance import evaluate  # keeps torch out of the commands that need no model
 
-    with _seeded_bench() as bench:
+    with helpful_errors():
         asked = evaluate.load_questions(_file_of(source))[:limit]
+    with _seeded_bench() as bench:
         with err.status("Asking…") as status:
             judged = evaluate.run_questions(
                 bench, asked, progress=lambda done: status.update(f"Asked {done} of {len(asked)}")

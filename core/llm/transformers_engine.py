@@ -5,7 +5,6 @@ comes out is unchecked text; nothing here decides whether it may be shown.
 """
 
 import inspect
-import os
 import re
 import threading
 from collections.abc import Generator, Iterator, Sequence
@@ -30,6 +29,7 @@ from core.schema import Delta, Finish, FinishReason, GenerateRequest, ModelInfo,
 
 _SMALL = 100_000_000  # parameters; below, threads save time on many tokens alone
 _TOKENS_A_THREAD = 128  # of a small model
+_CORES = torch.get_num_threads()  # as the environment has it
 _Step = tuple[torch.Tensor, Any]  # the logits of the next token, and the cache behind them
 _PIECE = re.compile(r".{1,24}\S*\s?", re.S)  # what is passed on at a time: a few words, however much was read at once
 _OWN_SENTENCE = re.compile(r"[.!?]\s")  # an end, then more: a decimal point is none
@@ -77,7 +77,6 @@ class TransformersEngine:
         self._slots = threading.BoundedSemaphore(slots)
         self._queue_timeout_s = queue_timeout_s
         self._computing = threading.Lock()
-        self._cores = len(os.sched_getaffinity(0))
 
     @property
     def info(self) -> ModelInfo:
@@ -234,7 +233,7 @@ class TransformersEngine:
 
     def _threads_for(self, tokens: int) -> int:
         is_small = self._info.parameters < _SMALL
-        return max(1, min(self._cores, tokens // _TOKENS_A_THREAD)) if is_small else self._cores
+        return max(1, min(_CORES, tokens // _TOKENS_A_THREAD)) if is_small else _CORES
 
     def _reason(
         self, token: int, *, stream: TextStream, constraint: QuotingConstraint | None, is_spent: bool
