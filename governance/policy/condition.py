@@ -12,8 +12,9 @@ doesn't name.
 import itertools
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, get_args
 
 import cel
@@ -101,9 +102,10 @@ class Condition:
             raise PolicyError(f"{place}: the condition is not valid CEL; correct it: {exc}") from exc
         self._expression = expression
         self._fields = fields_in(expression)
-        self._attributes = [_ATTRIBUTES[field] for field in sorted(self._fields & _ATTRIBUTES.keys())]
         self._named = None if _RAIL_OR_CATEGORY.search(_COMPARED.sub("", expression)) else _strings_in(expression)
         self.bounds = _bounds_in(expression)
+        attributes = [_ATTRIBUTES[field] for field in sorted(self._fields & _ATTRIBUTES.keys())]
+        self._sees = {attribute: self._see(attribute) for attribute in attributes}
         self._results: dict[object, bool] = {}
 
     def holds(self, case: Case) -> bool:
@@ -112,7 +114,7 @@ class Condition:
         Raises:
             PolicyError: It can't be evaluated, or gives something other than true or false.
         """
-        seen = tuple(self._seen(case, attribute) for attribute in self._attributes)
+        seen = tuple([see(case) for see in self._sees.values()])
         result = self._results.get(seen)
         if result is None:
             result = self._evaluate(case)
@@ -121,13 +123,14 @@ class Condition:
             self._results[seen] = result
         return result
 
-    def _seen(self, case: Case, attribute: str) -> object:
-        """Return what the condition sees of an attribute."""
-        value = getattr(case, attribute)
+    def _see(self, attribute: str) -> Callable[[Case], object]:
+        """Return what gives what the condition sees of an attribute."""
+        whole, named = attrgetter(attribute), self._named
         if attribute == "score":
-            return band_of(self.bounds, value)
-        hidden = attribute in ("rail", "category") and self._named is not None and value not in self._named
-        return "" if hidden else value
+            return lambda case: band_of(self.bounds, case.score)
+        if attribute in ("rail", "category") and named is not None:
+            return lambda case: value if (value := whole(case)) in named else ""
+        return whole
 
     def _evaluate(self, case: Case) -> bool:
         try:
@@ -138,25 +141,24 @@ class Condition:
             raise PolicyError(f"{self._place}: the condition gives {type(result).__name__}, expected true or false.")
         return result
 
-    def check(self, vocabulary: Vocabulary) -> None:
-        """Try the condition on all that it can tell apart.
+    def check(self, vocabulary: Vocabulary) -> frozenset[str]:
+        """Try the condition on all that it can tell apart; return the rails with a finding for which it holds.
+
+        Where there is too much to try, all rails are returned.
 
         Raises:
             PolicyError: A word is unknown, something can't be evaluated, or nothing makes the condition true.
         """
         self._check_words(vocabulary)
-        if not self.rails_that_fire(vocabulary):
+        fired = self._rails_that_fire(vocabulary)
+        if not fired:
             raise PolicyError(
                 f"{self._place}: the rule can never fire: no rail, category, score, stage, agent and actor makes "
                 f"{self._expression!r} true. Correct the condition or remove the rule."
             )
+        return fired
 
-    def rails_that_fire(self, vocabulary: Vocabulary) -> frozenset[str]:
-        """Return the rails with a finding for which the condition holds; all, where there is too much to try.
-
-        Raises:
-            PolicyError: Something can't be evaluated.
-        """
+    def _rails_that_fire(self, vocabulary: Vocabulary) -> frozenset[str]:
         fired = set[str]()
         for number, case in enumerate(self._cases(vocabulary)):
             if self.holds(case):
@@ -174,7 +176,7 @@ class Condition:
         for rail in sorted(vocabulary):
             for category in sorted(vocabulary[rail]):
                 case = Case(rail, category, 0.0, "input", "standard", "member", "user")
-                view = rail, *(self._seen(case, each) for each in ("rail", "category") if each in self._attributes)
+                view = rail, *(self._sees[each](case) for each in ("rail", "category") if each in self._sees)
                 if view in seen:
                     continue
                 seen.add(view)
@@ -183,7 +185,7 @@ class Condition:
 
     def _any(self, attribute: str, values: Collection[Any]) -> Collection[Any]:
         """Return values of an attribute: all, or one where the condition doesn't look at it."""
-        return values if attribute in self._attributes else tuple(values)[-1:]
+        return values if attribute in self._sees else tuple(values)[-1:]
 
     def _check_words(self, vocabulary: Vocabulary) -> None:
         known = {*vocabulary, *itertools.chain(*vocabulary.values()), *STAGES, *LEVELS, *DOMAINS, *ROLES, *KINDS}

@@ -5,7 +5,7 @@ and `maximum` refuse too, whatever the rules say, so that levels can only tighte
 blocked, and so is everything while a rule can't be evaluated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -75,11 +75,10 @@ class Policy:
             raise PolicyError("A policy needs at least one document with at least one rule; found none.")
         self.rules = tuple(compile_rule(document, rule) for document in documents for rule in document.rules)
         _check_ids(self.rules)
-        for rule in self.rules:
-            rule.condition.check(vocabulary)
+        fire = [rule.condition.check(vocabulary) for rule in self.rules]
         self._late = [each for document in documents for each in document.late.items()]
         self._vocabulary = vocabulary
-        self._of_finding = _by_finding(self.rules, vocabulary)
+        self._of_finding = _by_finding(self.rules, fire, vocabulary)
         self.digest = digest_of([document.model_dump() for document in documents])
         bounds = [rule.condition.bounds for rule in self.rules]
         self._bounds = None if None in bounds else tuple(sorted(set[float]().union(*filter(None, bounds))))
@@ -161,10 +160,13 @@ def compile_rule(document: PolicyDocument, rule: RuleDocument) -> PolicyRule:
     return PolicyRule(f"{document.id}.{rule.id}", place, rule, Condition(rule.when, place=place))
 
 
-def _by_finding(rules: Sequence[PolicyRule], vocabulary: Vocabulary) -> dict[tuple[str, str], tuple[PolicyRule, ...]]:
+def _by_finding(
+    rules: Sequence[PolicyRule], fire: Sequence[Collection[str]], vocabulary: Vocabulary
+) -> dict[tuple[str, str], tuple[PolicyRule, ...]]:
     """Return for each rail and category the rules that can hold for the rail at all, in their order."""
-    fire = [(rule, rule.condition.rails_that_fire(vocabulary)) for rule in rules]
-    of_rail = {rail: tuple(rule for rule, rails in fire if rail in rails) for rail in vocabulary}
+    of_rail = {
+        rail: tuple(rule for rule, rails in zip(rules, fire, strict=True) if rail in rails) for rail in vocabulary
+    }
     return {(rail, category): of_rail[rail] for rail, categories in vocabulary.items() for category in categories}
 
 

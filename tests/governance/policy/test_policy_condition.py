@@ -81,7 +81,7 @@ def test_broken_condition_is_refused_with_its_place(expression: str, says: str) 
 )
 def test_kept_results_are_those_of_a_condition_that_keeps_none(expression: str) -> None:
     kept = Condition(expression, place="here")
-    fires = kept.rails_that_fire(VOCABULARY)
+    fires = kept._rails_that_fire(VOCABULARY)
     program = cel.compile(expression)
     for case in CASES:
         assert kept.holds(case) is program.execute(case.context())
