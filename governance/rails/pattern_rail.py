@@ -14,6 +14,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from core.schema import digest_of
 from governance.rails.fold import fold
@@ -95,8 +96,15 @@ def rule(
     """
     has_context = "(?P<span>" in pattern
     whole = pattern if has_context else f"(?P<span>{pattern})"
-    compiled = re.compile(f"(?={whole})", re.IGNORECASE if ignore_case else 0)
-    return Rule(category, score, compiled, end_of, is_mention, needs, has_context, required_words(compiled))
+    compiled, words = _compiled(f"(?={whole})", re.IGNORECASE if ignore_case else 0)
+    return Rule(category, score, compiled, end_of, is_mention, needs, has_context, words)
+
+
+@cache
+def _compiled(pattern: str, flags: int) -> tuple[re.Pattern[str], tuple[str, ...]]:
+    """Return a pattern and its required words, found once in a process however often a rail is built."""
+    compiled = re.compile(pattern, flags)
+    return compiled, required_words(compiled)
 
 
 class PatternRail:
