@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from core.errors import EngineError, ModelError, PermitRefused
-from core.llm import ModelProfile, PermitOffice
+from core.llm import ModelProfile, PermitOffice, transformers_engine
 from core.llm.transformers_engine import TransformersEngine
 from core.llm.weights import digest_files
 from core.schema import Delta, Evidence, Finish, GenerateRequest
@@ -101,6 +101,27 @@ def test_engine_refuses_without_a_good_permit(engine, office: PermitOffice, requ
 
 def start(engine, office: PermitOffice, request: GenerateRequest):
     return engine.generate(request, permit=office.issue(request.digest(), turn_id="t"))
+
+
+def test_long_prompt_is_read_by_several_threads_and_each_token_written_by_one(
+    engine, request_of, answer_of, monkeypatch
+) -> None:
+    monkeypatch.setattr(transformers_engine, "_CORES", 2)
+    seen: list[tuple[int, int]] = []
+    model = engine._switch.model
+    hook = model.register_forward_pre_hook(
+        lambda _, __, given: seen.append((given["input_ids"].shape[1], torch.get_num_threads())), with_kwargs=True
+    )
+    try:
+        answer_of(engine, request_of("How much? " * 40, max_tokens=2))
+    finally:
+        hook.remove()
+        torch.set_num_threads(1)
+    (read, threads), *steps = seen
+    assert read >= 256
+    assert threads == 2
+    assert steps
+    assert all(threads == 1 for _, threads in steps)
 
 
 def test_closing_the_iterator_frees_the_slot(tiny_model: Path, office: PermitOffice, request_of, answer_of) -> None:
