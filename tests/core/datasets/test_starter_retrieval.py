@@ -1,17 +1,16 @@
-"""The datasets that ship, ingested with the real embedder, and the questions that ship with them."""
+"""The datasets that ship, as a first start ingests them, and the questions that ship with them."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.config import Settings
-from core.datasets.catalog import DatasetView
-from core.datasets.dataset_manager import DatasetManager
+from core.datasets.catalog import DatasetView, list_datasets
 from core.encoder.sentence_encoder import SentenceEncoder
 from core.rag.embedding import Embedder
 from core.rag.lexical import open_lexical
@@ -34,16 +33,19 @@ class Starter:
 
 
 @pytest.fixture(scope="module")
-def starter(tmp_path_factory: pytest.TempPathFactory) -> Starter:
-    settings = Settings(home=tmp_path_factory.mktemp("starter"))
-    store, embedder = open_store(settings.sqlalchemy_url()), Embedder()
-    vectors, lexical = open_vectors(settings), open_lexical(settings)
-    manager = DatasetManager(store, vectors, lexical, embedder, SentenceEncoder(), clock=lambda: datetime.now(UTC))
-    views = manager.ingest_all(DATA / "datasets")
+def starter(first_start: Path, tmp_path_factory: pytest.TempPathFactory) -> Starter:
+    settings = Settings(home=shutil.copytree(first_start, tmp_path_factory.mktemp("starter") / "home"))
+    store, lexical = open_store(settings.sqlalchemy_url()), open_lexical(settings)
     retriever = HybridRetriever(
-        store, vectors, lexical, embedder, SentenceEncoder(), Reader(lexical), threshold=settings.answerable_threshold
+        store,
+        open_vectors(settings),
+        lexical,
+        Embedder(),
+        SentenceEncoder(),
+        Reader(lexical),
+        threshold=settings.answerable_threshold,
     )
-    return Starter(views, retriever)
+    return Starter(list_datasets(store), retriever)
 
 
 def ask(starter: Starter, row: dict[str, Any]) -> Retrieval:
