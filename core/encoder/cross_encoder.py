@@ -125,14 +125,9 @@ class _Model:
         asked = question_row(self._tokenizer, question)
         first = self._read_lower(asked.ids) + self._head.side
         rows = [passage_rows(self._tokenizer, *passage) for passage in passages]
-        every = [(at, row) for at, own in enumerate(rows) for row in own]
-        order = sorted(range(len(every)), key=lambda n: -len(every[n][1].ids))
-        read = self._turns.map(lambda n: self._score(asked, first, every[n][1]), order)
-        scores = dict(zip(order, read, strict=True))
-        joined: list[list[float]] = [[] for _ in rows]
-        for n, (at, _) in enumerate(every):
-            joined[at] += scores[n]
-        return joined
+        longest = sorted((row for own in rows for row in own), key=lambda row: -len(row.ids))
+        read = dict(zip(longest, self._turns.map(lambda row: self._score(asked, first, row), longest), strict=True))
+        return [[score for row in own for score in read[row]] for own in rows]
 
     def _score(self, asked: Row, first: Vectors, row: Row) -> list[float]:
         joint = np.concatenate([first, self._lower(row.ids)])

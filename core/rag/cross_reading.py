@@ -93,7 +93,8 @@ class CrossReading:
         best = max((likely[at] for at in judged), default=0.0)
         order = sorted((at for at in judged if likely[at] >= best - BEHIND), key=lambda at: -likely[at])[:READ]
         read = dict(zip(order, self._encoder.score(question, [passages[at] for at in order]), strict=True))
-        unsaid = [[not says_unit(question, sentence) for sentence in sentences] for _, sentences in passages]
+        asked = asked_units(question)
+        unsaid = [[not says_unit(asked, sentence) for sentence in sentences] for _, sentences in passages]
         less = LESS if any(not each for own in unsaid for each in own) else 0.0
         joined = []
         for at, own in enumerate(scores):
@@ -108,9 +109,13 @@ class CrossReading:
         return joined
 
 
-def says_unit(question: str, sentence: str) -> bool:
-    """Say whether a sentence says "a day" where the question's last line asks for so much "per day", and so on."""
-    asked = _units(_ASKED_PER, question.rsplit("\n", 1)[-1])
+def asked_units(question: str) -> set[str]:
+    """Return the units that a question's last line asks for so much of each: "day" for "per day"."""
+    return _units(_ASKED_PER, question.rsplit("\n", 1)[-1])
+
+
+def says_unit(asked: set[str], sentence: str) -> bool:
+    """Say whether a sentence says "a day" where "per day" is asked for, and so on; any does where nothing is."""
     return not asked or asked <= _units(_SAID_PER, sentence)
 
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import BertModel
-from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from core.errors import TrainingError
 from core.training.guard_rows import LABELS, TAGS
+from core.training.minilm import load_minilm
 
 
 class GuardModel(torch.nn.Module):
@@ -46,9 +45,7 @@ class GuardModel(torch.nn.Module):
 
 def load_guard_base(folder: Path) -> GuardModel:
     """Return an untrained guard on the layers of a MiniLM folder."""
-    disable_progress_bar()  # type: ignore[no-untyped-call]
-    set_verbosity_error()  # type: ignore[no-untyped-call] # the embedder's own pooling is left out on purpose
-    return GuardModel(BertModel.from_pretrained(str(folder), add_pooling_layer=False, dtype=torch.float32))
+    return GuardModel(load_minilm(folder))
 
 
 def save_guard(model: GuardModel, folder: Path, *, parts: int = 2) -> list[Path]:

@@ -19,12 +19,11 @@ from typing import Any, TypeVar
 import torch
 from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pad_sequence
-from transformers import BertModel
-from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from core.encoder.packing import PAD, tokenize
 from core.encoder.sentence_encoder import Row, pack_question, pack_sentences
 from core.errors import TrainingError
+from core.training.minilm import load_minilm
 from core.training.reader_data import Group, Labelled
 
 _ROWS = 16  # of one pass
@@ -146,10 +145,7 @@ class SentenceModel(torch.nn.Module):
 
 def load_sentence_base(folder: Path, *, frozen: int) -> SentenceModel:
     """Return the untrained encoder of a MiniLM folder."""
-    disable_progress_bar()  # type: ignore[no-untyped-call]
-    set_verbosity_error()  # type: ignore[no-untyped-call] # the embedder's own pooling is left out on purpose
-    encoder = BertModel.from_pretrained(str(folder), add_pooling_layer=False, dtype=torch.float32)
-    return SentenceModel(encoder, frozen=frozen)
+    return SentenceModel(load_minilm(folder), frozen=frozen)
 
 
 class SentenceData:

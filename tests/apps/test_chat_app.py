@@ -37,14 +37,15 @@ def test_quiet_telemetry_overrides_what_was_set() -> None:
 
 
 @pytest.mark.slow
-def test_a_bad_setting_stops_the_start_with_one_clear_line(tmp_path: Path) -> None:
-    environment = _environment(tmp_path, GOVERNANCE_ENABLED="false")
+@pytest.mark.parametrize("name", ["GOVERNANCE_ENABLED", "PORT"])
+def test_a_bad_setting_stops_the_start_with_one_clear_line(tmp_path: Path, name: str) -> None:
+    environment = _environment(tmp_path, **{name: "false"})
     done = subprocess.run(
         [sys.executable, ROOT / "apps" / "chat_app.py"], env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("Error: ")
-    assert "governance_enabled" in done.stderr.lower()
+    assert name.lower() in done.stderr.lower()
     assert "Traceback" not in done.stderr
 
 
